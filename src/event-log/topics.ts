@@ -1,0 +1,50 @@
+/** The topics of Tapewatch (DESIGN: records). A prefix lets several installations share a cluster. */
+import type { TopicSpec } from './event-log.ts';
+
+export interface TopicNames {
+  readonly trades: string;
+  readonly bars: string;
+  readonly anomalies: string;
+  readonly detectorState: string;
+  readonly evidence: string;
+  readonly models: string;
+  readonly annotations: string;
+  readonly deadLetters: string;
+}
+
+export interface TopicOptions {
+  readonly prefix: string;
+  readonly partitions: number;
+  /** Age limit of trades, bars and dead letters, ms. */
+  readonly retentionMs: number | null;
+}
+
+export function topicNames(prefix: string): TopicNames {
+  return {
+    trades: `${prefix}trades`,
+    bars: `${prefix}bars`,
+    anomalies: `${prefix}anomalies`,
+    detectorState: `${prefix}detector-state`,
+    evidence: `${prefix}evidence`,
+    models: `${prefix}models`,
+    annotations: `${prefix}annotations`,
+    deadLetters: `${prefix}dead-letters`,
+  };
+}
+
+export function topicSpecs({ prefix, partitions, retentionMs }: TopicOptions): readonly TopicSpec[] {
+  const names = topicNames(prefix);
+  const aged = { cleanup: 'delete', retentionMs } as const;
+  const kept = { cleanup: 'delete', retentionMs: null } as const;
+  const compacted = { cleanup: 'compact', retentionMs: null } as const;
+  return [
+    { name: names.trades, partitions, ...aged },
+    { name: names.bars, partitions, ...aged },
+    { name: names.anomalies, partitions: 1, ...kept },
+    { name: names.detectorState, partitions, ...compacted },
+    { name: names.evidence, partitions, ...kept },
+    { name: names.models, partitions: 1, ...compacted },
+    { name: names.annotations, partitions: 1, ...compacted },
+    { name: names.deadLetters, partitions: 1, ...aged },
+  ];
+}
