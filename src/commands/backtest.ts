@@ -1,0 +1,63 @@
+/** `tapewatch backtest`: tapes in, anomalies out as NDJSON, in one order, the same bytes each time. */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { backtest } from '../backtest/backtest.ts';
+import { encodeAnomaly, encodeBar } from '../market/codec.ts';
+import { TapewatchError } from '../market/error.ts';
+import type { Bar } from '../market/records.ts';
+import { readTape, sizeOfFiles } from '../tape-files/tape.ts';
+import { Progress, print, say } from './console.ts';
+import { type PolicyOptions, policyOf } from './policy.ts';
+
+export interface BacktestCommand extends PolicyOptions {
+  readonly tape: readonly string[];
+  readonly symbol?: string;
+  readonly bars?: string;
+}
+
+export async function runBacktest(options: BacktestCommand): Promise<void> {
+  const policy = policyOf(options);
+  const progress = new Progress('backtest', sizeOfFiles(options.tape));
+  const bars = options.bars === undefined ? null : new BarFile(options.bars);
+  const started = process.cpuUsage();
+  const tape = readTape(options.tape, {
+    ...(options.symbol ? { symbol: options.symbol } : {}),
+    onProgress: (bytes) => progress.show(bytes),
+  });
+  const result = await backtest({ tape, policy, ...(bars ? { onBar: (bar: Bar) => bars.write(bar) } : {}) });
+  progress.end();
+  bars?.close();
+  for (const anomaly of result.anomalies) await print(`${encodeAnomaly(anomaly)}\n`);
+  const { user, system } = process.cpuUsage(started);
+  const opened = result.anomalies.filter(({ phase }) => phase === 'open').length;
+  say(
+    `${result.trades} trades of ${result.symbols} symbol${result.symbols === 1 ? '' : 's'}, ${opened} incidents, ${((user + system) / 1e6).toFixed(1)} s of CPU`,
+  );
+}
+
+class BarFile {
+  readonly #file: number;
+  #lines: string[] = [];
+
+  constructor(path: string) {
+    try {
+      this.#file = openSync(path, 'w');
+    } catch (cause) {
+      throw new TapewatchError('usage', `Can't write the bars to ${path}: ${(cause as Error).message}.`, { cause });
+    }
+  }
+
+  write(bar: Bar): void {
+    this.#lines.push(`${encodeBar(bar)}\n`);
+    if (this.#lines.length >= 10_000) this.#flush();
+  }
+
+  close(): void {
+    this.#flush();
+    closeSync(this.#file);
+  }
+
+  #flush(): void {
+    writeSync(this.#file, this.#lines.join(''));
+    this.#lines = [];
+  }
+}

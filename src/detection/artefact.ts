@@ -1,0 +1,137 @@
+/**
+ * A model: everything detection knows before the first trade, in one JSON file. `train` makes it, the detector only reads.
+ * Its identity is the sha256 of the file, computed where there is I/O.
+ */
+import { TapewatchError } from '../market/error.ts';
+import { type SERIES, WINDOWS } from './features/layout.ts';
+import { IsolationForest } from './forest/index.ts';
+import { KIND_COUNT, MARKET_KINDS } from './surprise/raw-scores.ts';
+import { GRID_FIRST, GRID_LEVELS, GRID_STEP, type PooledTail } from './surprise/tail.ts';
+
+export const ARTEFACT_FORMAT = 'tapewatch-model/1';
+/** Grows with every change that may change a byte of the output. */
+export const DETECTOR_VERSION = '1';
+
+/** The features in the order of the forest's columns: the z-score of each series over each window, log-compressed. */
+export const FEATURES: readonly string[] = WINDOWS.flatMap((window) =>
+  (['buys', 'sells', 'net_buys', 'net_sells', 'log_return', 'trades', 'quote_volume'] as const).map(
+    (series) => `${series}_${window}s`,
+  ),
+);
+
+export interface Calibration {
+  /** One pooled tail a kind, in the order of MARKET_KINDS. */
+  readonly kinds: readonly PooledTail[];
+  /** The tail of the longest return period among the kinds. */
+  readonly union: PooledTail;
+}
+
+export interface Provenance {
+  readonly trainedOn: readonly {
+    readonly symbol: string;
+    readonly from: number;
+    readonly to: number;
+    readonly trades: number;
+  }[];
+  readonly seed: number;
+  readonly command: string;
+}
+
+export interface Artefact {
+  readonly id: string;
+  readonly forest: IsolationForest;
+  readonly calibration: Calibration;
+  readonly provenance: Provenance;
+}
+
+interface TailJson {
+  readonly log_period: readonly number[];
+  readonly log_share: readonly number[];
+}
+
+export interface ArtefactJson {
+  readonly format: string;
+  readonly features: readonly string[];
+  readonly scaling: string;
+  readonly forest: unknown;
+  readonly calibration: {
+    readonly grid: { readonly first: number; readonly step: number; readonly levels: number };
+    readonly kinds: Readonly<Record<string, TailJson>>;
+    readonly union: TailJson;
+  };
+  readonly provenance: Provenance;
+}
+
+export function artefactToJson(artefact: Omit<Artefact, 'id'>): ArtefactJson {
+  const tail = ({ logPeriod, logShare }: PooledTail): TailJson => ({
+    log_period: [...logPeriod],
+    log_share: [...logShare],
+  });
+  return {
+    format: ARTEFACT_FORMAT,
+    features: FEATURES,
+    scaling: 'sign(z) ln(1 + |z|)',
+    forest: artefact.forest.toJSON(),
+    calibration: {
+      grid: { first: GRID_FIRST, step: GRID_STEP, levels: GRID_LEVELS },
+      kinds: Object.fromEntries(MARKET_KINDS.map((kind, k) => [kind, tail(artefact.calibration.kinds[k]!)])),
+      union: tail(artefact.calibration.union),
+    },
+    provenance: artefact.provenance,
+  };
+}
+
+/** @throws TapewatchError `model_invalid` that names the field. */
+export function artefactFromJson(json: unknown, id: string): Artefact {
+  const source = json as Partial<ArtefactJson> | null;
+  if (typeof source !== 'object' || source === null || source.format !== ARTEFACT_FORMAT) {
+    throw invalid(`format is not ${ARTEFACT_FORMAT}; train it anew with "tapewatch train"`);
+  }
+  if (JSON.stringify(source.features) !== JSON.stringify(FEATURES)) {
+    throw invalid('its features are not those of this detector; train it anew with "tapewatch train"');
+  }
+  const { calibration, provenance } = source;
+  const { grid } = calibration ?? {};
+  if (!calibration || grid?.first !== GRID_FIRST || grid.step !== GRID_STEP || grid.levels !== GRID_LEVELS) {
+    throw invalid('its calibration has another grid; train it anew with "tapewatch train"');
+  }
+  if (!provenance) throw invalid('provenance is missing');
+  const forest = IsolationForest.fromJSON(source.forest);
+  if (forest.features !== FEATURES.length)
+    throw invalid(`the forest has ${forest.features} columns instead of ${FEATURES.length}`);
+  const kinds = MARKET_KINDS.map((kind) => tailFromJson(calibration.kinds?.[kind], kind));
+  return { id, forest, calibration: { kinds, union: tailFromJson(calibration.union, 'union') }, provenance };
+}
+
+function tailFromJson(json: TailJson | undefined, name: string): PooledTail {
+  const column = (values: readonly number[] | undefined): Float64Array => {
+    if (!Array.isArray(values) || values.length !== GRID_LEVELS || !values.every(Number.isFinite)) {
+      throw invalid(`calibration of ${name} does not have ${GRID_LEVELS} numbers`);
+    }
+    return Float64Array.from(values);
+  };
+  return { logPeriod: column(json?.log_period), logShare: column(json?.log_share) };
+}
+
+function invalid(reason: string): TapewatchError {
+  return new TapewatchError('model_invalid', `The model can't be used: ${reason}.`);
+}
+
+/** A prior that knows nothing but an exponential tail: for training's first pass, before anything is known. */
+export function flatCalibration(): Calibration {
+  const tail = (): PooledTail => {
+    const logPeriod = Float64Array.from({ length: GRID_LEVELS }, (_, i) => 5 + 2.4 * GRID_STEP * i);
+    return { logPeriod, logShare: logPeriod.map((x) => -x) };
+  };
+  return { kinds: Array.from({ length: KIND_COUNT }, tail), union: tail() };
+}
+
+export const SERIES_NAMES: readonly (keyof typeof SERIES)[] = [
+  'buys',
+  'sells',
+  'netBuys',
+  'netSells',
+  'logReturn',
+  'trades',
+  'quote',
+];

@@ -1,0 +1,215 @@
+/**
+ * Isolation Forest (Liu, Ting, Zhou 2008), a library of its own: `import { IsolationForest } from 'tapewatch/forest'`.
+ * Rows are flat, row-major; values are cast to float32 before they meet a threshold, as scikit-learn does.
+ * Scores are 2^(−E[h(x)] / c(ψ)) in (0, 1): high is anomalous.
+ */
+import { TapewatchError } from '../../market/error.ts';
+import { exp, LN2, log2 } from '../math.ts';
+import { type Kernel, makeKernel } from './kernel.ts';
+import { averagePathLength, grow, type Trees } from './trees.ts';
+
+export type Rows = Float32Array | Float64Array;
+
+export interface FitOptions {
+  /** Columns of a row. */
+  readonly features: number;
+  /** Default 100. */
+  readonly trees?: number;
+  /** Rows a tree is grown on, ψ; default 256, at most the number of rows. */
+  readonly sampleSize?: number;
+  /** Share of the columns a tree may split on, in (0, 1]; default 1. */
+  readonly maxFeatures?: number;
+  /** Share of the training rows taken to be anomalous; sets `threshold`. */
+  readonly contamination?: number;
+  /** Default 0. */
+  readonly seed?: number;
+}
+
+export interface ForestJson {
+  readonly format: string;
+  readonly features: number;
+  readonly sampleSize: number;
+  readonly threshold: number;
+  readonly roots: readonly number[];
+  readonly feature: readonly number[];
+  readonly split: readonly number[];
+  readonly right: readonly number[];
+  readonly samples: readonly number[];
+}
+
+const FORMAT = 'isolation-forest/1';
+
+export class IsolationForest {
+  readonly features: number;
+  readonly sampleSize: number;
+  /** Score above which a row counts as an anomaly: 0.5, or as `contamination` set it. */
+  readonly threshold: number;
+  readonly #trees: Trees;
+  readonly #kernel: Kernel;
+  readonly #row: Float32Array;
+  readonly #scale: number;
+
+  private constructor(trees: Trees, features: number, sampleSize: number, threshold: number) {
+    this.#trees = trees;
+    this.features = features;
+    this.sampleSize = sampleSize;
+    this.threshold = threshold;
+    this.#kernel = makeKernel(trees, features);
+    this.#row = new Float32Array(features);
+    this.#scale = -LN2 / ((trees.roots.length - 1) * Math.max(1, averagePathLength(sampleSize)));
+  }
+
+  get trees(): number {
+    return this.#trees.roots.length - 1;
+  }
+
+  /** @throws TapewatchError `rows_invalid` naming the row and column that can't be used. */
+  static fit(rows: Rows, options: FitOptions): IsolationForest {
+    const { features, trees = 100, sampleSize = 256, maxFeatures = 1, contamination, seed = 0 } = options;
+    if (!Number.isInteger(features) || features < 1) throw invalid('features must be a whole number of 1 or more');
+    if (!Number.isInteger(trees) || trees < 1) throw invalid('trees must be a whole number of 1 or more');
+    if (!Number.isInteger(sampleSize) || sampleSize < 1)
+      throw invalid('sampleSize must be a whole number of 1 or more');
+    if (!(maxFeatures > 0 && maxFeatures <= 1)) throw invalid('maxFeatures must be above 0 and at most 1');
+    if (contamination !== undefined && !(contamination > 0 && contamination < 1)) {
+      throw invalid('contamination must lie between 0 and 1');
+    }
+    const count = checkRows(rows, features);
+    if (count === 0) throw invalid('there is no row to fit on');
+    const sample = Math.min(sampleSize, count);
+    const columns = Math.max(1, Math.floor(maxFeatures * features));
+    const grown = grow(Float32Array.from(rows), { features, trees, sampleSize: sample, columns, seed });
+    const forest = new IsolationForest(grown, features, sample, 0.5);
+    if (contamination === undefined) return forest;
+    const scores = forest.score(rows).sort();
+    const cut = scores[Math.max(0, Math.ceil(scores.length * (1 - contamination)) - 1)]!;
+    return new IsolationForest(grown, features, sample, cut);
+  }
+
+  /** One score a row; into `out` where given, then nothing is allocated. */
+  score(rows: Rows, out: Float64Array = new Float64Array(rows.length / this.features)): Float64Array {
+    const count = checkRows(rows, this.features);
+    if (out.length < count) throw invalid(`out has ${out.length} places for ${count} rows`);
+    for (let i = 0; i < count; i++) out[i] = this.scoreOne(rows, i * this.features);
+    return out;
+  }
+
+  /** Score of the row that begins at `offset`; values are taken as they are, unchecked. */
+  scoreOne(rows: Rows, offset = 0): number {
+    return exp(this.#scale * this.#pathSum(rows, offset));
+  }
+
+  /** Mean path length over the trees, one a row. */
+  pathLengths(rows: Rows, out: Float64Array = new Float64Array(rows.length / this.features)): Float64Array {
+    const count = checkRows(rows, this.features);
+    if (out.length < count) throw invalid(`out has ${out.length} places for ${count} rows`);
+    for (let i = 0; i < count; i++) out[i] = this.#pathSum(rows, i * this.features) / this.trees;
+    return out;
+  }
+
+  /**
+   * Each feature's part in the isolation of one row; parts sum to one. A split is credited with the surprise of the branch
+   * taken, log2(parent / child) bits beyond the one bit of an even split, as in the surprisal of a path through the tree.
+   */
+  attribute(row: Rows, out: Float64Array = new Float64Array(this.features)): Float64Array {
+    checkRows(row, this.features);
+    const { roots, feature, threshold, right, samples } = this.#trees;
+    out.fill(0);
+    for (let t = 0; t < this.trees; t++) {
+      let node = roots[t]!;
+      while (feature[node]! >= 0) {
+        const column = feature[node]!;
+        const child = Math.fround(row[column]!) <= threshold[node]! ? node + 1 : right[node]!;
+        const bits = log2(samples[node]! / Math.max(1, samples[child]!));
+        if (bits > 1) out[column] = out[column]! + bits - 1;
+        node = child;
+      }
+    }
+    let total = 0;
+    for (let f = 0; f < this.features; f++) total += out[f]!;
+    for (let f = 0; f < this.features; f++) out[f] = total > 0 ? out[f]! / total : 1 / this.features;
+    return out;
+  }
+
+  toJSON(): ForestJson {
+    const { roots, feature, threshold, right, samples } = this.#trees;
+    return {
+      format: FORMAT,
+      features: this.features,
+      sampleSize: this.sampleSize,
+      threshold: this.threshold,
+      roots: [...roots],
+      feature: [...feature],
+      // Nine digits name a float32.
+      split: [...threshold].map((x) => Number(x.toPrecision(9))),
+      right: [...right],
+      samples: [...samples],
+    };
+  }
+
+  /** @throws TapewatchError `model_invalid`. */
+  static fromJSON(json: unknown): IsolationForest {
+    const source = json as Partial<ForestJson> | null;
+    const bad = (what: string): TapewatchError =>
+      new TapewatchError('model_invalid', `The forest can't be used: ${what}.`);
+    if (typeof source !== 'object' || source === null || source.format !== FORMAT) throw bad(`format is not ${FORMAT}`);
+    const { features, sampleSize, threshold } = source;
+    const column = (name: 'roots' | 'feature' | 'split' | 'right' | 'samples'): readonly number[] => {
+      const values = source[name];
+      if (!Array.isArray(values) || !values.every(Number.isFinite)) throw bad(`${name} is not a list of numbers`);
+      return values;
+    };
+    if (!Number.isInteger(features) || !Number.isInteger(sampleSize) || !Number.isFinite(threshold)) {
+      throw bad('features, sampleSize or threshold is missing');
+    }
+    const trees: Trees = {
+      roots: Int32Array.from(column('roots')),
+      feature: Int16Array.from(column('feature')),
+      threshold: Float32Array.from(column('split')),
+      right: Int32Array.from(column('right')),
+      samples: Int32Array.from(column('samples')),
+    };
+    checkTrees(trees, features!, bad);
+    return new IsolationForest(trees, features!, sampleSize!, threshold!);
+  }
+
+  #pathSum(rows: Rows, offset: number): number {
+    const row = this.#row;
+    // Adding zero turns −0 into 0, whose integer key is its own.
+    for (let f = 0; f < row.length; f++) row[f] = rows[offset + f]! + 0;
+    return this.#kernel.pathSum(row);
+  }
+}
+
+/** Every pointer leads forward within its tree, so that no file can make a walk endless. */
+function checkTrees(trees: Trees, features: number, bad: (what: string) => TapewatchError): void {
+  const { roots, feature, threshold, right, samples } = trees;
+  const nodes = feature.length;
+  if (roots.length < 2 || roots[0] !== 0 || roots[roots.length - 1] !== nodes) throw bad('roots do not fit the nodes');
+  if (threshold.length !== nodes || right.length !== nodes || samples.length !== nodes)
+    throw bad('columns differ in length');
+  for (let t = 0; t + 1 < roots.length; t++) {
+    for (let node = roots[t]!; node < roots[t + 1]!; node++) {
+      if (feature[node]! >= features) throw bad(`node ${node} splits on a column that is not there`);
+      if (feature[node]! >= 0 && !(right[node]! > node + 1 && right[node]! < roots[t + 1]!)) {
+        throw bad(`node ${node} points outside its tree`);
+      }
+    }
+  }
+}
+
+function checkRows(rows: Rows, features: number): number {
+  if (rows.length % features !== 0) {
+    throw invalid(`${rows.length} values are not a whole number of rows of ${features} columns`);
+  }
+  for (let i = 0; i < rows.length; i++) {
+    if (!Number.isFinite(rows[i]!)) {
+      throw invalid(`row ${Math.floor(i / features)}, column ${i % features} is ${rows[i]}`);
+    }
+  }
+  return rows.length / features;
+}
+
+function invalid(reason: string): TapewatchError {
+  return new TapewatchError('rows_invalid', `Isolation Forest: ${reason}.`);
+}

@@ -1,0 +1,151 @@
+/**
+ * Training: three passes over the same tape. The first samples the forest's vectors, the second counts each kind's tail,
+ * the third the tail of their union. The same tape and seed give the same artefact.
+ */
+import { type Artefact, type Calibration, FEATURES, flatCalibration } from '../detection/artefact.ts';
+import { type Output, type Policy, SymbolDetector } from '../detection/detector.ts';
+import { IsolationForest } from '../detection/forest/index.ts';
+import { Random } from '../detection/forest/random.ts';
+import { KIND_COUNT } from '../detection/surprise/raw-scores.ts';
+import { GRID_LEVELS, type PooledTail, poolTail } from '../detection/surprise/tail.ts';
+import { TapewatchError } from '../market/error.ts';
+import { isTrade, type TapeRecord } from '../market/records.ts';
+
+export interface TrainOptions {
+  /** The tape, from its beginning, each time it is called. */
+  readonly tape: () => AsyncIterable<readonly TapeRecord[]>;
+  readonly seed: number;
+  /** How the artefact was made, for its provenance. */
+  readonly command: string;
+  /** Records for which this is true are left out, as a gap: known events that calm tails must not hold. */
+  readonly exclude?: (symbol: string, timestamp: number) => boolean;
+  readonly onPass?: (pass: number, of: number) => void;
+}
+
+/** Vectors kept a symbol, and for all symbols together. */
+const SAMPLE_A_SYMBOL = 4000;
+const SAMPLE = 40_000;
+const TREES = 100;
+const SAMPLE_SIZE = 256;
+const SETTINGS = { budget: 1, close_after_s: 600, rules: [] } as const;
+
+export async function train(options: TrainOptions): Promise<Omit<Artefact, 'id'>> {
+  const { seed } = options;
+  options.onPass?.(1, 3);
+  const blank = IsolationForest.fit(new Float32Array(FEATURES.length), {
+    features: FEATURES.length,
+    trees: 1,
+    sampleSize: 1,
+  });
+  const sampler = new Sampler(seed);
+  const first = await run(options, policyOf(blank, flatCalibration()), sampler);
+  const rows = sampler.rows();
+  if (rows.length < 256 * FEATURES.length) {
+    throw new TapewatchError('usage', 'The tapes are too short to train on: give at least some hours of trades.');
+  }
+  const forest = IsolationForest.fit(rows, { features: FEATURES.length, trees: TREES, sampleSize: SAMPLE_SIZE, seed });
+  options.onPass?.(2, 3);
+  const counted = await run(options, policyOf(forest, flatCalibration()), null);
+  const kinds = Array.from({ length: KIND_COUNT }, (_, k) => pool(counted.detectors, k));
+  options.onPass?.(3, 3);
+  const united = await run(options, policyOf(forest, { kinds, union: flatCalibration().union }), null);
+  const union = pool(united.detectors, KIND_COUNT);
+  const provenance = { trainedOn: first.ranges, seed, command: options.command };
+  return { forest, calibration: { kinds, union }, provenance };
+}
+
+function policyOf(forest: IsolationForest, calibration: Calibration): Policy {
+  const artefact = { id: 'training', forest, calibration, provenance: { trainedOn: [], seed: 0, command: '' } };
+  return { artefact, settings: SETTINGS, settingsId: 'training' };
+}
+
+interface Run {
+  readonly detectors: readonly SymbolDetector[];
+  readonly ranges: { symbol: string; from: number; to: number; trades: number }[];
+}
+
+async function run(options: TrainOptions, policy: Policy, sampler: Sampler | null): Promise<Run> {
+  const detectors = new Map<string, SymbolDetector>();
+  const ranges = new Map<string, { symbol: string; from: number; to: number; trades: number; left: boolean }>();
+  for await (const batch of options.tape()) {
+    for (const record of batch) {
+      if (!('symbol' in record)) continue;
+      const { symbol, timestamp } = record;
+      let detector = detectors.get(symbol);
+      if (!detector) {
+        detector = new SymbolDetector(symbol, policy, outputOf(symbol, sampler));
+        detectors.set(symbol, detector);
+        ranges.set(symbol, { symbol, from: timestamp, to: timestamp, trades: 0, left: false });
+      }
+      const range = ranges.get(symbol)!;
+      if (options.exclude?.(symbol, timestamp)) {
+        range.left = true;
+        continue;
+      }
+      if (range.left) detector.gap({ type: 'gap', symbol, timestamp, first: null, last: null, reason: 'pause' });
+      range.left = false;
+      if (isTrade(record)) {
+        range.trades++;
+        range.to = Math.max(range.to, timestamp);
+        detector.trade(record);
+      } else if (record.type === 'gap') detector.gap(record);
+    }
+  }
+  return {
+    detectors: [...detectors.values()],
+    ranges: [...ranges.values()].map(({ symbol, from, to, trades }) => ({ symbol, from, to, trades })),
+  };
+}
+
+function outputOf(symbol: string, sampler: Sampler | null): Output {
+  const nothing = (): void => undefined;
+  return sampler ? { anomaly: nothing, bar: nothing, vector: sampler.of(symbol) } : { anomaly: nothing, bar: nothing };
+}
+
+function pool(detectors: readonly SymbolDetector[], index: number): PooledTail {
+  const peaks = new Float64Array(GRID_LEVELS);
+  const seconds = new Float64Array(GRID_LEVELS);
+  let exposure = 0;
+  for (const detector of detectors) {
+    const { counts } = detector.calibration.tail(index);
+    for (let i = 0; i < GRID_LEVELS; i++) {
+      peaks[i] = peaks[i]! + counts.peaks[i]!;
+      seconds[i] = seconds[i]! + counts.seconds[i]!;
+    }
+    exposure += detector.exposure;
+  }
+  return poolTail(peaks, seconds, exposure);
+}
+
+/** An even choice of vectors a symbol (reservoir sampling, Vitter 1985), so that busy symbols don't fill the forest. */
+class Sampler {
+  readonly #random: Random;
+  readonly #kept = new Map<string, Float64Array[]>();
+
+  constructor(seed: number) {
+    this.#random = new Random(seed);
+  }
+
+  of(symbol: string): (vector: Float64Array) => void {
+    const kept: Float64Array[] = [];
+    this.#kept.set(symbol, kept);
+    let seen = 0;
+    return (vector) => {
+      seen++;
+      if (kept.length < SAMPLE_A_SYMBOL) kept.push(vector.slice());
+      else {
+        const at = this.#random.below(seen);
+        if (at < SAMPLE_A_SYMBOL) kept[at] = vector.slice();
+      }
+    };
+  }
+
+  rows(): Float32Array {
+    const all = [...this.#kept.values()].flat();
+    const step = Math.max(1, all.length / SAMPLE);
+    const count = Math.floor(all.length / step);
+    const rows = new Float32Array(count * FEATURES.length);
+    for (let i = 0; i < count; i++) rows.set(all[Math.floor(i * step)]!, i * FEATURES.length);
+    return rows;
+  }
+}

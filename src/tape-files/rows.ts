@@ -1,0 +1,14 @@
+/** What a row of a tape file is, whatever its format. */
+import type { TapeRecord } from '../market/records.ts';
+
+export type Feed = 'trade' | 'aggTrade' | 'unnumbered';
+
+/** Parses the lines of one file. */
+export interface RowParser {
+  readonly feed: Feed;
+  /** The record of the line in `bytes` from `from` up to `to`, null for one that says nothing. Throws a plain reason. */
+  parse(bytes: Uint8Array, from: number, to: number): TapeRecord | null;
+}
+
+/** A row that can't be read, before the reader adds file and line. */
+export class RowFault extends Error {}
