@@ -1,7 +1,7 @@
 /** The command line: parses, picks a command, and turns errors into a sentence and an exit code. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { tellError } from './commands/console.ts';
+import { tellError } from './commands/output.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;

@@ -21,7 +21,12 @@ const time = (text) => Date.parse(text.slice(0, 23) + (/[Z+]/.test(text) ? '' : 
 const exclusions = ['TRXUSDT,1760129400000,1760140800000'];
 for (const row of rows) {
   const cells = Object.fromEntries(row.split(',').map((cell, i) => [columns[i], cell]));
-  const moments = [cells.announced_utc, cells.sapienza_gt_5S, ...(cells.other_event_utc ?? '').split(';'), ...(cells.ignore_utc ?? '').split(';')];
+  const moments = [
+    cells.announced_utc,
+    cells.sapienza_gt_5S,
+    ...(cells.other_event_utc ?? '').split(';'),
+    ...(cells.ignore_utc ?? '').split(';'),
+  ];
   for (const moment of moments.filter(Boolean)) {
     exclusions.push(`${cells.symbol},${time(moment) - BEFORE_MS},${time(moment) + AFTER_MS}`);
   }
@@ -34,8 +39,17 @@ const tapes = ['pumps', 'tapes'].flatMap((folder) =>
 const scratch = mkdtempSync(join(tmpdir(), 'tapewatch-train-'));
 try {
   writeFileSync(join(scratch, 'exclude.csv'), `${exclusions.join('\n')}\n`);
-  const options = ['--exclude', join(scratch, 'exclude.csv'), '--seed', '1', '--out', join(root, 'models/default.json')];
-  execFileSync(process.execPath, [join(root, 'bin/tapewatch.js'), 'train', '--tape', ...tapes, ...options], { stdio: 'inherit' });
+  const options = [
+    '--exclude',
+    join(scratch, 'exclude.csv'),
+    '--seed',
+    '1',
+    '--out',
+    join(root, 'models/default.json'),
+  ];
+  execFileSync(process.execPath, [join(root, 'bin/tapewatch.js'), 'train', '--tape', ...tapes, ...options], {
+    stdio: 'inherit',
+  });
 } finally {
   rmSync(scratch, { recursive: true });
 }

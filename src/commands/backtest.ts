@@ -5,7 +5,7 @@ import { encodeAnomaly, encodeBar } from '../market/codec.ts';
 import { TapewatchError } from '../market/error.ts';
 import type { Bar } from '../market/records.ts';
 import { readTape, sizeOfFiles } from '../tape-files/tape.ts';
-import { Progress, print, say } from './console.ts';
+import { Progress, print, say } from './output.ts';
 import { type PolicyOptions, policyOf } from './policy.ts';
 
 export interface BacktestCommand extends PolicyOptions {

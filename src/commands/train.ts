@@ -4,7 +4,7 @@ import { TapewatchError } from '../market/error.ts';
 import { saveArtefact } from '../model/artefact-file.ts';
 import { train } from '../model/train.ts';
 import { readTape, sizeOfFiles } from '../tape-files/tape.ts';
-import { Progress, say } from './console.ts';
+import { Progress, say } from './output.ts';
 
 export interface TrainCommand {
   readonly tape: readonly string[];

@@ -196,6 +196,7 @@ export class SymbolDetector {
   /** Trades are missing: what is due is told, then the windows start afresh. Nothing is learned of the time between. */
   gap(gap: Gap): void {
     const s = this.#s;
+    if (gap.since !== undefined) this.heartbeat(gap.since);
     if (gap.timestamp > s[SCALAR.eventTime]!) s[SCALAR.eventTime] = gap.timestamp;
     const second = Math.floor(s[SCALAR.eventTime]! / 1000);
     if (second > s[SCALAR.second]!) this.#closeBucket();

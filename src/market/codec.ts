@@ -13,7 +13,7 @@ export function encodeTrade(trade: TradeText): string {
 }
 
 const CONTROL_FIELDS: { readonly [T in ControlRecord['type']]: readonly string[] } = {
-  gap: ['type', 'symbol', 'timestamp', 'first', 'last', 'reason', 'epoch'],
+  gap: ['type', 'symbol', 'timestamp', 'first', 'last', 'reason', 'since', 'epoch'],
   status: ['type', 'symbol', 'timestamp', 'status', 'epoch'],
   bar: [
     'type',

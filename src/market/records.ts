@@ -34,6 +34,8 @@ export interface Gap {
   readonly first: number | null;
   readonly last: number | null;
   readonly reason: 'hole' | 'not_on_exchange' | 'repair_limit' | 'pause';
+  /** Event time up to which the tape is known to be whole, ms: no heartbeat before the gap promises more. */
+  readonly since?: number;
   readonly epoch?: number;
 }
 

@@ -37,12 +37,12 @@ export const WINDOW_STATE: number =
   RING_SECONDS * BUCKET_FIELDS +
   WINDOW_COUNT * SUMS +
   COARSE_BUCKETS * COARSE_FIELDS +
-  VALUES * (3 + LAG) +
+  VALUES * (4 + LAG) +
   WINDOW_COUNT * 2;
 
 export class Windows {
   /** Present value of each series of each window: `window × SERIES_COUNT + series`. */
-  readonly value: Float64Array = new Float64Array(VALUES);
+  readonly value: Float64Array;
   /** z-score of each value against its baseline. */
   readonly z: Float64Array = new Float64Array(VALUES);
   readonly mean: Float64Array;
@@ -73,6 +73,7 @@ export class Windows {
     this.#ring = take(RING_SECONDS * BUCKET_FIELDS);
     this.#sum = take(WINDOW_COUNT * SUMS);
     this.#coarse = take(COARSE_BUCKETS * COARSE_FIELDS);
+    this.value = take(VALUES);
     this.mean = take(VALUES);
     this.variance = take(VALUES);
     this.#inverse = take(VALUES);

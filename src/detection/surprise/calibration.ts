@@ -5,17 +5,27 @@
 import type { DetectionSettings } from '../../market/records.ts';
 import type { Calibration } from '../artefact.ts';
 import { exp, LN2, log } from '../math.ts';
-import { KIND_COUNT, KIND_INDEX, rawOf, silenceDue, silenceRaw, TRADE_KINDS } from './raw-scores.ts';
+import { KIND_COUNT, KIND_INDEX, MARKET_KINDS, rawOf, silenceDue, silenceRaw, TRADE_KINDS } from './raw-scores.ts';
 import { TAIL_STATE, Tail } from './tail.ts';
 
 const DAY_S = 86_400;
 /** Counts halve in two weeks, so that the tail drifts with the market. */
 const HALF_LIFE_S = 14 * DAY_S;
+/** Share of the peaks that open an incident of their own: measured; the rest fall into one that is open, or into warm-up. */
+const PEAKS_OPEN = 0.67;
 export const WARNING_LOG_PERIOD: number = log(4 * DAY_S);
 export const CRITICAL_LOG_PERIOD: number = log(40 * DAY_S);
 
 /** The union score: ln of the longest return period over a minute, two units of it on one of the grid. */
 const UNION_BASE: number = log(60);
+
+/**
+ * Each kind's share of the budget, as ln of a factor on its return period. A move of price with one-sided trades behind it
+ * is what people want to read; bursts and combinations without one have to be rarer to be told.
+ */
+const SHARE: readonly number[] = MARKET_KINDS.map((kind) =>
+  kind === 'pump' || kind === 'dump' || kind === 'price_jump' ? log(2) : kind === 'silence' ? 0 : -log(2),
+);
 
 export function unionRaw(logPeriod: number): number {
   return logPeriod > UNION_BASE ? (logPeriod - UNION_BASE) / 2 + 1 : 0;
@@ -71,7 +81,7 @@ export class CalibratedScores {
       const raw = rawOf(k, top[k]!);
       this.#top[k] = raw;
       if (raw < 1) continue;
-      const period = this.#tails[k]!.logPeriod(raw);
+      const period = this.#tails[k]!.logPeriod(raw) + SHARE[k]!;
       if (period > longest) longest = period;
       this.#tails[k]!.count(raw, second, 1);
     }
@@ -96,11 +106,11 @@ export class CalibratedScores {
   freeze(calibration: Calibration, settings: DetectionSettings, exposure: number): void {
     for (const [k, tail] of this.#tails.entries()) tail.freeze(calibration.kinds[k]!, exposure);
     this.#union.freeze(calibration.union, exposure);
-    const wanted = log(DAY_S / settings.budget);
+    const wanted = log((DAY_S * PEAKS_OPEN) / settings.budget);
     const raw = this.#union.rawAt(wanted);
     const opening = (raw - 1) * 2 + UNION_BASE;
     this.#levels[KIND_COUNT] = opening;
-    for (let k = 0; k < KIND_COUNT; k++) this.#levels[k] = this.#tails[k]!.rawAt(opening);
+    for (let k = 0; k < KIND_COUNT; k++) this.#levels[k] = this.#tails[k]!.rawAt(opening - SHARE[k]!);
   }
 
   decay(seconds: number): void {

@@ -68,6 +68,7 @@ export class Tail {
       this.#logPeriod[i] = log((exposure + PRIOR_PEAKS * period) / (this.#peaks[i]! + PRIOR_PEAKS));
       this.#logShare[i] = log((this.#seconds[i]! + PRIOR_PEAKS) / (exposure + PRIOR_PEAKS / share));
     }
+    makeMonotone(this.#logPeriod);
   }
 
   /** Forgets by `factor`, so that the tail follows a market that changes. */
@@ -126,12 +127,18 @@ export function poolTail(peaks: Float64Array, seconds: Float64Array, exposure: n
   for (let i = 0; i < GRID_LEVELS; i++) {
     const counted = peaks[i]! >= LEAST_PEAKS || i === 0;
     const before = i === 0 ? 0 : logPeriod[i - 1]!;
-    logPeriod[i] = counted ? Math.max(before, log(exposure / Math.max(1, peaks[i]!))) : before + slope * GRID_STEP;
+    logPeriod[i] = counted ? log(exposure / Math.max(1, peaks[i]!)) : before + slope * GRID_STEP;
     logShare[i] = counted
       ? log(Math.max(1, seconds[i]!) / exposure)
       : Math.min(logShare[i - 1]!, log(Math.max(1, secondsAPeak)) - logPeriod[i]!);
   }
+  makeMonotone(logPeriod);
   return { logPeriod, logShare };
+}
+
+/** A low level is passed so often that its peaks run into one: it can't be rarer than the level above it. */
+function makeMonotone(logPeriod: Float64Array): void {
+  for (let i = GRID_LEVELS - 2; i >= 0; i--) if (logPeriod[i]! > logPeriod[i + 1]!) logPeriod[i] = logPeriod[i + 1]!;
 }
 
 /** Index of the highest grid level at or below `raw`; -1 below the grid. */
