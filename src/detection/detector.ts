@@ -483,8 +483,9 @@ export class SymbolDetector {
     for (let tier = s[SCALAR.silenceTold]! + 1; tier < tiers.length; tier++) {
       const second = Math.max(s[SCALAR.told]! + 1, this.#silenceReaches(tiers[tier]!));
       if (!(second <= to)) break;
+      if (tier > 0) this.#market.lastAbove = second;
+      else this.#closeIncidents(second);
       s[SCALAR.silenceTold] = tier;
-      this.#closeIncidents(second);
       const reached = silenceRaw(active, second - since);
       this.#raise(kind, reached, this.#scores.logPeriod(kind, reached), second, second);
     }
