@@ -196,7 +196,7 @@ export class SymbolDetector {
   /** Trades are missing: what is due is told, then the windows start afresh. Nothing is learned of the time between. */
   gap(gap: Gap): void {
     const s = this.#s;
-    if (gap.since !== undefined) this.heartbeat(gap.since);
+    if (gap.since !== undefined) this.#tellUntil(gap.since);
     if (gap.timestamp > s[SCALAR.eventTime]!) s[SCALAR.eventTime] = gap.timestamp;
     const second = Math.floor(s[SCALAR.eventTime]! / 1000);
     if (second > s[SCALAR.second]!) this.#closeBucket();
@@ -214,7 +214,7 @@ export class SymbolDetector {
   status(status: Status): void {
     const s = this.#s;
     if (status.status !== 'halted' && status.status !== 'resumed') return;
-    if (status.timestamp > s[SCALAR.eventTime]!) this.heartbeat(status.timestamp);
+    this.#tellUntil(status.timestamp);
     s[SCALAR.halted] = status.status === 'halted' ? 1 : 0;
     this.#restart(Math.floor(s[SCALAR.eventTime]! / 1000));
   }
@@ -229,6 +229,14 @@ export class SymbolDetector {
     this.#closeBucket();
     this.#tellDue(second);
     this.#nextDue = this.#findNextDue();
+  }
+
+  /** A heartbeat that leaves nothing for later, as after it the tape is cut. */
+  #tellUntil(timestamp: number): void {
+    this.#nextDue = 0;
+    this.heartbeat(timestamp);
+    const second = Math.floor(this.#s[SCALAR.eventTime]! / 1000);
+    if (this.#s[SCALAR.second]! >= 0 && second > this.#s[SCALAR.second]!) this.#tellDue(second);
   }
 
   // ---- seconds
@@ -484,7 +492,7 @@ export class SymbolDetector {
       const second = Math.max(s[SCALAR.told]! + 1, this.#silenceReaches(tiers[tier]!));
       if (!(second <= to)) break;
       if (tier > 0) this.#market.lastAbove = second;
-      else this.#closeIncidents(second);
+      this.#closeIncidents(second);
       s[SCALAR.silenceTold] = tier;
       const reached = silenceRaw(active, second - since);
       this.#raise(kind, reached, this.#scores.logPeriod(kind, reached), second, second);
@@ -493,8 +501,10 @@ export class SymbolDetector {
   }
 
   #closeIncidents(to: number): void {
-    for (const incident of [this.#market, this.#data]) {
-      const due = incident.lastAbove + Math.ceil(this.#policy.settings.close_after_s);
+    const after = Math.ceil(this.#policy.settings.close_after_s);
+    const first = this.#data.isOpen && this.#data.lastAbove < this.#market.lastAbove ? this.#data : this.#market;
+    for (const incident of [first, first === this.#data ? this.#market : this.#data]) {
+      const due = incident.lastAbove + after;
       if (!incident.isOpen || due > to) continue;
       incident.close();
       this.#emitClose(incident, due);
