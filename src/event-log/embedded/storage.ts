@@ -1,0 +1,153 @@
+/** The embedded log's tables in LMDB, and what one write transaction does to them. Synchronous: callers hold the transaction. */
+import { open, type RootDatabase } from 'lmdb';
+import { TapewatchError } from '../../market/error.ts';
+import { partitionOf } from '../../market/partition.ts';
+import type { Bounds, LogRecord, NewRecord, Position, TopicSpec } from '../event-log.ts';
+
+type Key = (string | number)[];
+
+interface Topic extends TopicSpec {
+  readonly id: number;
+}
+
+/** A record's value in the table: when it was appended, its key and its value, in one buffer. */
+function pack(timestamp: number, key: string | null, value: Uint8Array | null): Buffer {
+  const name = key === null ? null : Buffer.from(key);
+  const out = Buffer.allocUnsafe(13 + (name?.length ?? 0) + (value?.length ?? 0));
+  out.writeDoubleLE(timestamp, 0);
+  out.writeInt32LE(name?.length ?? -1, 8);
+  out[12] = value === null ? 0 : 1;
+  if (name) out.set(name, 13);
+  if (value) out.set(value, 13 + (name?.length ?? 0));
+  return out;
+}
+
+function unpack(topic: string, partition: number, offset: number, packed: Buffer): LogRecord {
+  const length = packed.readInt32LE(8);
+  const at = 13 + Math.max(0, length);
+  return {
+    topic,
+    partition,
+    offset,
+    key: length < 0 ? null : packed.toString('utf8', 13, at),
+    value: packed[12] === 0 ? null : packed.subarray(at),
+    timestamp: packed.readDoubleLE(0),
+  };
+}
+
+export class Storage {
+  readonly #root: RootDatabase<unknown, Key>;
+  readonly #records: ReturnType<RootDatabase['openDB']>;
+  readonly #topics = new Map<string, Topic>();
+
+  constructor(dir: string) {
+    this.#root = open<unknown, Key>({ path: dir, maxDbs: 4, compression: false, encoding: 'msgpack' });
+    this.#records = this.#root.openDB({ name: 'records', encoding: 'binary', cache: false });
+    for (const { key, value } of this.#root.getRange({ start: ['topic'], end: ['topic', '\uffff'] })) {
+      const topic = value as Topic;
+      this.#topics.set(key[1] as string, topic);
+    }
+  }
+
+  /** Runs `write` in one transaction; resolves once it is on disk. */
+  async transaction<T>(write: () => T): Promise<T> {
+    const result = await this.#root.transaction(write);
+    await this.#root.flushed;
+    return result;
+  }
+
+  topic(name: string): Topic {
+    const topic = this.#topics.get(name);
+    if (!topic) throw new TapewatchError('not_found', `There is no topic ${name} in this data folder.`);
+    return topic;
+  }
+
+  ensure(spec: TopicSpec): void {
+    const there = this.#topics.get(spec.name);
+    if (there) {
+      if (there.partitions === spec.partitions && there.cleanup === spec.cleanup) return;
+      throw new TapewatchError(
+        'settings',
+        `Topic ${spec.name} has ${there.partitions} partitions (${there.cleanup}), wanted are ${spec.partitions} (${spec.cleanup}). Partitions are fixed when a topic is made: keep the setting, or start with a new data folder.`,
+      );
+    }
+    const topic: Topic = { ...spec, id: this.#topics.size + 1 };
+    this.#root.put(['topic', spec.name], topic);
+    this.#topics.set(spec.name, topic);
+  }
+
+  append(record: NewRecord, timestamp: number): Position {
+    const topic = this.topic(record.topic);
+    const partition = record.partition ?? (record.key === null ? 0 : partitionOf(record.key, topic.partitions));
+    if (partition >= topic.partitions)
+      throw new TapewatchError('not_found', `Topic ${record.topic} has no partition ${partition}.`);
+    const offset = this.#number(['end', topic.id, partition]);
+    this.#root.put(['end', topic.id, partition], offset + 1);
+    this.#records.put([topic.id, partition, offset], pack(timestamp, record.key, record.value));
+    if (topic.cleanup === 'compact' && record.key !== null)
+      this.#replaceLatest(topic.id, partition, record.key, offset, record.value);
+    return { topic: record.topic, partition, offset };
+  }
+
+  #replaceLatest(id: number, partition: number, key: string, offset: number, value: Uint8Array | null): void {
+    const latest = ['latest', id, partition, key];
+    const before = this.#root.get(latest) as number | undefined;
+    if (before !== undefined) this.#records.remove([id, partition, before]);
+    if (value === null) {
+      this.#records.remove([id, partition, offset]);
+      this.#root.remove(latest);
+    } else this.#root.put(latest, offset);
+  }
+
+  bounds(name: string, partition: number): Bounds {
+    const { id } = this.topic(name);
+    return { first: this.#number(['first', id, partition]), end: this.#number(['end', id, partition]) };
+  }
+
+  *scan(name: string, partition: number, from: number): Iterable<LogRecord> {
+    const { id } = this.topic(name);
+    for (const { key, value } of this.#records.getRange({ start: [id, partition, from], end: [id, partition + 1] })) {
+      yield unpack(name, partition, (key as Key)[2] as number, value as Buffer);
+    }
+  }
+
+  commitOffset(group: string, { topic, partition, offset }: Position): void {
+    this.#root.put(['offset', group, topic, partition], offset);
+  }
+
+  committed(group: string, topic: string, partition: number): number | null {
+    return (this.#root.get(['offset', group, topic, partition]) as number | undefined) ?? null;
+  }
+
+  nextGeneration(group: string): number {
+    const generation = this.#number(['generation', group]) + 1;
+    this.#root.put(['generation', group], generation);
+    return generation;
+  }
+
+  /** Removes up to `limit` records appended before `before` from one partition; true where more may be due. */
+  dropOlder(name: string, partition: number, before: number, limit: number): boolean {
+    const { id } = this.topic(name);
+    const { first } = this.bounds(name, partition);
+    let next = first;
+    for (const record of this.scan(name, partition, first)) {
+      if (record.timestamp >= before || next - first >= limit) break;
+      this.#records.remove([id, partition, record.offset]);
+      next = record.offset + 1;
+    }
+    if (next > first) this.#root.put(['first', id, partition], next);
+    return next - first >= limit;
+  }
+
+  get agedTopics(): readonly Topic[] {
+    return [...this.#topics.values()].filter(({ retentionMs }) => retentionMs !== null);
+  }
+
+  close(): Promise<void> {
+    return this.#root.close();
+  }
+
+  #number(key: Key): number {
+    return (this.#root.get(key) as number | undefined) ?? 0;
+  }
+}
