@@ -31,6 +31,20 @@ program
   .option('--exclude <file>', 'csv lines symbol,from,to (ms): stretches to leave out')
   .action(async (options) => (await import('./commands/train.ts')).runTrain(options));
 
+program
+  .command('simulate')
+  .description('a simulated exchange on WebSocket and REST, or a tape of it')
+  .option('--port <n>', 'port to listen on (0: a free one)', '9443')
+  .option('--seed <n>', 'the same seed gives the same market', '1')
+  .option('--speed <n>', 'simulated seconds a second', '1')
+  .option('--symbols <n>', 'number of symbols', '10')
+  .option('--trades <n>', 'end after so many trades')
+  .option('--tape <files...>', 'serve these tapes instead of the market model')
+  .option('--fault <list>', 'faults by simulated second: cut@60,hole@90:5,…', '')
+  .option('--out <file>', 'no server: write the trades as NDJSON')
+  .option('--labels <file>', 'with --out: write the labelled anomalies')
+  .action(async (options) => (await import('./commands/simulate.ts')).runSimulate(options));
+
 try {
   await program.parseAsync();
 } catch (error) {

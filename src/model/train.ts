@@ -5,10 +5,10 @@
 import { type Artefact, type Calibration, FEATURES, flatCalibration } from '../detection/artefact.ts';
 import { type Output, type Policy, SymbolDetector } from '../detection/detector.ts';
 import { IsolationForest } from '../detection/forest/index.ts';
-import { Random } from '../detection/forest/random.ts';
 import { KIND_COUNT } from '../detection/surprise/raw-scores.ts';
 import { GRID_LEVELS, type PooledTail, poolTail } from '../detection/surprise/tail.ts';
 import { TapewatchError } from '../market/error.ts';
+import { Random } from '../market/random.ts';
 import { isTrade, type TapeRecord } from '../market/records.ts';
 
 export interface TrainOptions {

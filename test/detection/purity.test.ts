@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Random } from '../../src/detection/forest/random.ts';
 import { encodeAnomaly, encodeBar } from '../../src/market/codec.ts';
 import { partitionOf } from '../../src/market/partition.ts';
+import { Random } from '../../src/market/random.ts';
 import type { TapeRecord } from '../../src/market/records.ts';
 import { DEFAULT_MODEL, loadArtefact, settingsId } from '../../src/model/artefact-file.ts';
 import { TapeDetector } from '../../src/pipeline/tape-detector.ts';

@@ -1,6 +1,7 @@
 /** Isolation trees as flat arrays, in preorder: a node's left child is the next node. */
+
+import { Random } from '../../market/random.ts';
 import { log, log2 } from '../math.ts';
-import { Random } from './random.ts';
 
 export interface Trees {
   /** First node of each tree, and one past the last node. */

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { IsolationForest } from 'tapewatch/forest';
-import { Random } from '../../../src/detection/forest/random.ts';
 import { averagePathLength } from '../../../src/detection/forest/trees.ts';
+import { Random } from '../../../src/market/random.ts';
 import { DATA, WITHOUT_DATA } from '../../real-data.ts';
 
 test('c(n) is the constant of the paper, or path lengths of different samples do not compare', () => {

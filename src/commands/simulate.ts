@@ -1,0 +1,129 @@
+/** `tapewatch simulate`: the simulated exchange on sockets, or a tape of it with its labels. */
+import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { encodeTrade } from '../market/codec.ts';
+import { TapewatchError } from '../market/error.ts';
+import { isTrade, type TradeText } from '../market/records.ts';
+import { startExchange } from '../simulator/exchange-server.ts';
+import { parseFaults } from '../simulator/faults.ts';
+import { Market } from '../simulator/market-model.ts';
+import { readTape } from '../tape-files/tape.ts';
+import { networkHost } from '../transport/network.ts';
+import { Progress, print, say } from './output.ts';
+
+export interface SimulateCommand {
+  readonly port: string;
+  readonly seed: string;
+  readonly speed: string;
+  readonly symbols: string;
+  readonly trades?: string;
+  readonly tape?: readonly string[];
+  readonly fault: string;
+  readonly out?: string;
+  readonly labels?: string;
+}
+
+const START_MS = Date.UTC(2026, 0, 5);
+
+export async function runSimulate(options: SimulateCommand): Promise<void> {
+  const count = whole(options.symbols, '--symbols', 1, 2000);
+  const seed = whole(options.seed, '--seed', 0, 2 ** 31);
+  const trades = options.trades === undefined ? null : whole(options.trades, '--trades', 1, 1e9);
+  if (options.out !== undefined) return writeMarket(options, count, seed, trades ?? 1_000_000);
+  const source = options.tape ? await tapeSource(options.tape) : marketSource(count, seed, trades);
+  const exchange = await startExchange({
+    host: networkHost,
+    port: whole(options.port, '--port', 0, 65_535),
+    speed: Number(options.speed),
+    faults: parseFaults(options.fault),
+    ...source,
+  });
+  await print(`${JSON.stringify({ ws: exchange.wsUrl, rest: exchange.httpUrl, symbols: source.symbols })}\n`);
+  say('Waiting for the first subscriber to all symbols; Ctrl-C stops.');
+  await new Promise<void>((resolve) => {
+    const alive = setInterval(() => undefined, 1000);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        clearInterval(alive);
+        resolve();
+      });
+    }
+  });
+  await exchange.stop();
+}
+
+interface Source {
+  readonly symbols: readonly string[];
+  readonly startMs: number;
+  readonly source: (untilMs: number) => readonly TradeText[] | null;
+}
+
+function marketSource(count: number, seed: number, limit: number | null): Source {
+  const startMs = START_MS;
+  const market = new Market({ seed, symbols: count, startMs });
+  let left = limit ?? Number.POSITIVE_INFINITY;
+  return {
+    symbols: market.symbols.map(({ name }) => name),
+    startMs,
+    source: (untilMs) => {
+      const trades = left > 0 ? market.next(untilMs).slice(0, left) : [];
+      left -= trades.length;
+      return trades;
+    },
+  };
+}
+
+/** A tape, held in memory with the digits that its numbers have. */
+async function tapeSource(paths: readonly string[]): Promise<Source> {
+  const trades: TradeText[] = [];
+  for await (const batch of readTape(paths)) {
+    for (const record of batch) {
+      if (!isTrade(record)) continue;
+      const { timestamp, symbol, id, price, volume, side } = record;
+      trades.push({
+        timeUs: Math.round(timestamp * 1000),
+        symbol,
+        id,
+        price: String(price),
+        volume: String(volume),
+        side,
+      });
+    }
+  }
+  const [first] = trades;
+  if (!first) throw new TapewatchError('usage', 'The tape to serve is empty.');
+  let at = 0;
+  return {
+    symbols: [...new Set(trades.map(({ symbol }) => symbol))],
+    startMs: first.timeUs / 1000,
+    source: (untilMs) => {
+      const from = at;
+      while (at < trades.length && at - from < 4096 && trades[at]!.timeUs <= untilMs * 1000) at++;
+      return trades.slice(from, at);
+    },
+  };
+}
+
+function writeMarket(options: SimulateCommand, count: number, seed: number, total: number): void {
+  const market = new Market({ seed, symbols: count, startMs: START_MS });
+  const file = openSync(options.out!, 'w');
+  const progress = new Progress('simulate', total);
+  for (let written = 0; written < total; ) {
+    const trades = market.next(Number.POSITIVE_INFINITY).slice(0, total - written);
+    writeSync(file, trades.map((trade) => `${encodeTrade(trade)}\n`).join(''));
+    written += trades.length;
+    progress.show(written);
+  }
+  closeSync(file);
+  progress.end();
+  if (options.labels)
+    writeFileSync(options.labels, market.labels.map((label) => `${JSON.stringify(label)}\n`).join(''));
+  say(`${total} trades of ${count} symbols, ${market.labels.length} labelled anomalies`);
+}
+
+function whole(text: string, name: string, min: number, max: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new TapewatchError('usage', `${name} is ${text}: it must be a whole number from ${min} to ${max}.`);
+  }
+  return value;
+}

@@ -1,0 +1,56 @@
+/** What the simulated exchange remembers for REST: each symbol's last trades by id, and seconds of history before them. */
+import type { TradeText } from '../market/records.ts';
+
+const TRADES_KEPT = 300_000;
+
+export class Archive {
+  readonly #bySymbol = new Map<string, TradeText[]>();
+  /** Ids that the exchange says it doesn't have. */
+  readonly #unknown = new Map<string, Set<number>>();
+
+  add(trade: TradeText): void {
+    let trades = this.#bySymbol.get(trade.symbol);
+    if (!trades) {
+      trades = [];
+      this.#bySymbol.set(trade.symbol, trades);
+    }
+    trades.push(trade);
+    if (trades.length >= 2 * TRADES_KEPT) trades.splice(0, TRADES_KEPT);
+  }
+
+  forget(trade: TradeText): void {
+    const ids = this.#unknown.get(trade.symbol) ?? new Set();
+    this.#unknown.set(trade.symbol, ids.add(trade.id));
+  }
+
+  symbols(): string[] {
+    return [...this.#bySymbol.keys()];
+  }
+
+  last(symbol: string): TradeText | undefined {
+    return this.#bySymbol.get(symbol)?.at(-1);
+  }
+
+  /** Up to `limit` trades from `fromId` on; without it the last ones. */
+  trades(symbol: string, fromId: number | null, limit: number): TradeText[] {
+    const trades = this.#bySymbol.get(symbol) ?? [];
+    const unknown = this.#unknown.get(symbol);
+    const start = fromId === null ? Math.max(0, trades.length - limit) : lowerBound(trades, fromId);
+    const found: TradeText[] = [];
+    for (let i = start; i < trades.length && found.length < limit; i++) {
+      if (!unknown?.has(trades[i]!.id)) found.push(trades[i]!);
+    }
+    return found;
+  }
+}
+
+function lowerBound(trades: readonly TradeText[], id: number): number {
+  let low = 0;
+  let high = trades.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (trades[middle]!.id < id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

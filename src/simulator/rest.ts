@@ -1,0 +1,102 @@
+/** The simulated exchange's REST side, in the shapes of Binance's rest-api.md. */
+import type { TradeText } from '../market/records.ts';
+import type { HttpResponse } from '../transport/transport.ts';
+import type { Archive } from './archive.ts';
+
+const WEIGHT_A_MINUTE = 6000;
+const WEIGHTS: Readonly<Record<string, number>> = {
+  '/api/v3/ping': 1,
+  '/api/v3/time': 1,
+  '/api/v3/exchangeInfo': 20,
+  '/api/v3/historicalTrades': 25,
+  '/api/v3/klines': 2,
+};
+
+export interface RestState {
+  readonly archive: Archive;
+  readonly symbols: readonly string[];
+  /** Simulated time, ms. */
+  readonly now: () => number;
+  readonly halted: () => boolean;
+  /** A refusal in force: its status and the seconds left. */
+  readonly refusal: () => { readonly status: 429 | 418; readonly seconds: number } | null;
+}
+
+export class Rest {
+  readonly #state: RestState;
+  #minute = 0;
+  #weight = 0;
+
+  constructor(state: RestState) {
+    this.#state = state;
+  }
+
+  answer(path: string, query: URLSearchParams): HttpResponse {
+    const refusal = this.#state.refusal();
+    if (refusal)
+      return problem(refusal.status, -1003, 'Too much request weight used.', {
+        'retry-after': String(Math.ceil(refusal.seconds)),
+      });
+    const weight = WEIGHTS[path];
+    if (weight === undefined) return problem(404, -1, 'Not found.');
+    const minute = Math.floor(this.#state.now() / 60_000);
+    if (minute !== this.#minute) this.#weight = 0;
+    this.#minute = minute;
+    this.#weight += weight;
+    const headers = { 'x-mbx-used-weight-1m': String(this.#weight) };
+    if (this.#weight > WEIGHT_A_MINUTE)
+      return problem(429, -1003, 'Too much request weight used.', { ...headers, 'retry-after': '10' });
+    return json(200, this.#body(path, query), headers);
+  }
+
+  #body(path: string, query: URLSearchParams): unknown {
+    const { archive, symbols, now, halted } = this.#state;
+    const symbol = query.get('symbol') ?? '';
+    const limit = Math.min(1000, Number(query.get('limit') ?? 500));
+    switch (path) {
+      case '/api/v3/time':
+        return { serverTime: Math.floor(now()) };
+      case '/api/v3/exchangeInfo':
+        return {
+          timezone: 'UTC',
+          serverTime: Math.floor(now()),
+          symbols: symbols.map((name) => ({ symbol: name, status: halted() ? 'HALT' : 'TRADING' })),
+        };
+      case '/api/v3/historicalTrades': {
+        const fromId = query.get('fromId');
+        const microseconds = query.get('timeUnit')?.toUpperCase() === 'MICROSECOND';
+        return archive
+          .trades(symbol, fromId === null ? null : Number(fromId), limit)
+          .map((trade) => restTrade(trade, microseconds));
+      }
+      case '/api/v3/klines':
+        return [];
+      default:
+        return {};
+    }
+  }
+}
+
+function restTrade(trade: TradeText, microseconds: boolean): unknown {
+  return {
+    id: trade.id,
+    price: trade.price,
+    qty: trade.volume,
+    quoteQty: (Number(trade.price) * Number(trade.volume)).toFixed(8),
+    time: microseconds ? trade.timeUs : Math.floor(trade.timeUs / 1000),
+    isBuyerMaker: trade.side === 'sell',
+    isBestMatch: true,
+  };
+}
+
+function json(status: number, body: unknown, headers: Record<string, string>): HttpResponse {
+  return {
+    status,
+    headers: { 'content-type': 'application/json;charset=UTF-8', ...headers },
+    body: new TextEncoder().encode(JSON.stringify(body)),
+  };
+}
+
+function problem(status: number, code: number, msg: string, headers: Record<string, string> = {}): HttpResponse {
+  return json(status, { code, msg }, headers);
+}
