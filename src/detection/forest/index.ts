@@ -46,7 +46,6 @@ export class IsolationForest {
   readonly threshold: number;
   readonly #trees: Trees;
   readonly #kernel: Kernel;
-  readonly #row: Float32Array;
   readonly #scale: number;
 
   private constructor(trees: Trees, features: number, sampleSize: number, threshold: number) {
@@ -55,7 +54,6 @@ export class IsolationForest {
     this.sampleSize = sampleSize;
     this.threshold = threshold;
     this.#kernel = makeKernel(trees, features);
-    this.#row = new Float32Array(features);
     this.#scale = -LN2 / ((trees.roots.length - 1) * Math.max(1, averagePathLength(sampleSize)));
   }
 
@@ -174,10 +172,10 @@ export class IsolationForest {
   }
 
   #pathSum(rows: Rows, offset: number): number {
-    const row = this.#row;
+    const { row } = this.#kernel;
     // Adding zero turns −0 into 0, whose integer key is its own.
     for (let f = 0; f < row.length; f++) row[f] = rows[offset + f]! + 0;
-    return this.#kernel.pathSum(row);
+    return this.#kernel.pathSum();
   }
 }
 

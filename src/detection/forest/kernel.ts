@@ -1,20 +1,24 @@
 /**
  * Path lengths, fast: every tree becomes an implicit complete tree of one depth, values and thresholds become integers
  * that keep the order of float32, and four trees are walked at once so that their loads overlap.
- * Deeper forests are walked node by node. Both add path lengths in the order of the trees: one sum, bit for bit.
+ * Deeper forests, and those whose thresholds are not ours, are walked node by node. Both add path lengths in the order of the trees: one sum, bit for bit.
  */
+import { hasOddKey, orderedKey } from './float-order.ts';
 import { averagePathLength, type Trees } from './trees.ts';
 
 const DEPTH_MAX = 10;
 
 export interface Kernel {
-  /** Sum over trees of the path length of the row whose float32 values were set. */
-  pathSum(row: Float32Array): number;
+  /** Where the values of a row are put before its paths are summed; no −0, whose key is not that of 0. */
+  readonly row: Float32Array;
+  /** Sum of the row's path lengths over the trees. */
+  pathSum(): number;
 }
 
 export function makeKernel(trees: Trees, features: number): Kernel {
   const depth = depthOf(trees);
-  return depth <= DEPTH_MAX ? completeKernel(trees, features, Math.max(1, depth)) : walkingKernel(trees);
+  const fits = depth <= DEPTH_MAX && trees.threshold.every((x, i) => trees.feature[i]! < 0 || hasOddKey(x));
+  return fits ? completeKernel(trees, features, Math.max(1, depth)) : walkingKernel(trees, features);
 }
 
 function depthOf(trees: Trees): number {
@@ -29,10 +33,12 @@ function depthOf(trees: Trees): number {
   return deepest;
 }
 
-function walkingKernel(trees: Trees): Kernel {
+function walkingKernel(trees: Trees, features: number): Kernel {
   const { roots, feature, threshold, right, samples } = trees;
+  const row = new Float32Array(features);
   return {
-    pathSum(row) {
+    row,
+    pathSum() {
       let sum = 0;
       for (let t = 0; t + 1 < roots.length; t++) {
         let node = roots[t]!;
@@ -45,18 +51,13 @@ function walkingKernel(trees: Trees): Kernel {
   };
 }
 
-/** float32 bits as an int32 of the same order. */
-function orderedKey(bits: number): number {
-  return bits ^ ((bits >> 31) & 0x7fffffff);
-}
-
 function completeKernel(trees: Trees, features: number, depth: number): Kernel {
   const count = trees.roots.length - 1;
   const padded = (count + 3) & ~3;
   const inner = (1 << depth) - 1;
   const leaves = 1 << depth;
-  const column = new Int32Array(padded * inner);
-  const key = new Int32Array(padded * inner).fill(0x7fffffff);
+  /** Column and key of each node, side by side. */
+  const nodes = new Int32Array(2 * padded * inner);
   const leaf = new Float64Array(padded * leaves);
   const bits = new Int32Array(trees.threshold.map((x) => x + 0).buffer);
   const place = (tree: number, node: number, at: number, level: number): void => {
@@ -66,32 +67,39 @@ function completeKernel(trees: Trees, features: number, depth: number): Kernel {
       leaf.fill(level + averagePathLength(trees.samples[node]!), tree * leaves + first, tree * leaves + first + span);
       return;
     }
-    column[tree * inner + at] = trees.feature[node]!;
-    key[tree * inner + at] = orderedKey(bits[node]!);
+    nodes[2 * (tree * inner + at)] = trees.feature[node]!;
+    nodes[2 * (tree * inner + at) + 1] = orderedKey(bits[node]!) >> 1;
     place(tree, node + 1, 2 * at + 1, level + 1);
     place(tree, trees.right[node]!, 2 * at + 2, level + 1);
   };
   for (let t = 0; t < count; t++) place(t, trees.roots[t]!, 0, 0);
   const keys = new Int32Array(features);
+  const row = new Float32Array(features);
+  const rowBits = new Int32Array(row.buffer);
   return {
-    pathSum(row) {
-      const rowBits = new Int32Array(row.buffer, row.byteOffset, features);
-      for (let f = 0; f < features; f++) keys[f] = orderedKey(rowBits[f]!);
+    row,
+    pathSum() {
+      for (let f = 0; f < features; f++) keys[f] = orderedKey(rowBits[f]!) >> 1;
       let sum = 0;
       for (let t = 0; t < padded; t += 4) {
-        const a0 = t * inner;
-        const b0 = a0 + inner;
-        const c0 = b0 + inner;
-        const d0 = c0 + inner;
+        const a0 = 2 * t * inner;
+        const b0 = a0 + 2 * inner;
+        const c0 = b0 + 2 * inner;
+        const d0 = c0 + 2 * inner;
         let a = 0;
         let b = 0;
         let c = 0;
         let d = 0;
+        // The sign of threshold − value chooses the child: no branch to mispredict, and 31-bit keys can't overflow.
         for (let level = 0; level < depth; level++) {
-          a = 2 * a + (keys[column[a0 + a]!]! > key[a0 + a]! ? 2 : 1);
-          b = 2 * b + (keys[column[b0 + b]!]! > key[b0 + b]! ? 2 : 1);
-          c = 2 * c + (keys[column[c0 + c]!]! > key[c0 + c]! ? 2 : 1);
-          d = 2 * d + (keys[column[d0 + d]!]! > key[d0 + d]! ? 2 : 1);
+          const an = a0 + 2 * a;
+          const bn = b0 + 2 * b;
+          const cn = c0 + 2 * c;
+          const dn = d0 + 2 * d;
+          a = 2 * a + 1 + ((nodes[an + 1]! - keys[nodes[an]!]!) >>> 31);
+          b = 2 * b + 1 + ((nodes[bn + 1]! - keys[nodes[bn]!]!) >>> 31);
+          c = 2 * c + 1 + ((nodes[cn + 1]! - keys[nodes[cn]!]!) >>> 31);
+          d = 2 * d + 1 + ((nodes[dn + 1]! - keys[nodes[dn]!]!) >>> 31);
         }
         const base = t * leaves - inner;
         sum += leaf[base + a]!;

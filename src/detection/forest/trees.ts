@@ -2,6 +2,7 @@
 
 import { Random } from '../../market/random.ts';
 import { log, log2 } from '../math.ts';
+import { raiseToOddKey } from './float-order.ts';
 
 export interface Trees {
   /** First node of each tree, and one past the last node. */
@@ -127,8 +128,10 @@ function chooseCut(
       if (x > high) high = x;
     }
     if (low === high) continue;
-    const threshold = Math.fround(low + random.next() * (high - low));
-    return { column, threshold: threshold < high ? threshold : low };
+    const drawn = Math.fround(low + random.next() * (high - low));
+    const threshold = raiseToOddKey(drawn < high ? drawn : low);
+    // Neighbouring floats may leave no odd key between them: then the column counts as constant.
+    if (threshold < high) return { column, threshold };
   }
   return null;
 }
