@@ -70,7 +70,7 @@ export function artefactToJson(artefact: Omit<Artefact, 'id'>): ArtefactJson {
   return {
     format: ARTEFACT_FORMAT,
     features: FEATURES,
-    scaling: 'sign(z) ln(1 + |z|)',
+    scaling: 'sign(z) log2(1 + |z|), linear between powers of two',
     forest: artefact.forest.toJSON(),
     calibration: {
       grid: { first: GRID_FIRST, step: GRID_STEP, levels: GRID_LEVELS },

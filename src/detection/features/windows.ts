@@ -235,7 +235,11 @@ export class Windows {
   }
 
   #sampleDue(second: number): void {
-    for (let w = 0; w < WINDOW_COUNT; w++) if (second % STRIDES[w]! === 0) this.#sample(w);
+    // As an int32, so that the remainder is one of integers (until 2038).
+    const s = second | 0;
+    if (s % STRIDES[0] === 0) this.#sample(0);
+    if (s % STRIDES[1] === 0) this.#sample(1);
+    if (s % STRIDES[2] === 0) this.#sample(2);
   }
 
   #sample(w: number): void {
