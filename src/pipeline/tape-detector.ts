@@ -10,6 +10,11 @@ export interface TapeDetectorOptions {
   readonly resolve?: (activate: Activate, before: Policy) => Policy | null;
 }
 
+/** What of a partition's detector is not a symbol's: kept with the partition's snapshot. */
+export interface PartitionState {
+  readonly epoch: number;
+}
+
 export class TapeDetector {
   readonly #options: TapeDetectorOptions;
   readonly #detectors = new Map<string, SymbolDetector>();
@@ -51,6 +56,8 @@ export class TapeDetector {
         this.#of(record.symbol, record.timestamp).gap(record);
         return;
       case 'status':
+        // For people, and stamped by a clock: nothing a detector may see.
+        if (record.status === 'lost' || record.status === 'connected') return;
         this.#of(record.symbol, record.timestamp).status(record);
         return;
       case 'bar':
@@ -61,6 +68,14 @@ export class TapeDetector {
         return;
       default:
     }
+  }
+
+  get partitionState(): PartitionState {
+    return { epoch: this.#epoch };
+  }
+
+  set partitionState({ epoch }: PartitionState) {
+    this.#epoch = epoch;
   }
 
   /** Takes over a symbol's snapshot. */

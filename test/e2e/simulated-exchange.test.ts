@@ -1,0 +1,183 @@
+/** From the simulated exchange's sockets through capture, log and detector: the bytes that a backtest of the tape gives. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { backtest } from '../../src/backtest/backtest.ts';
+import { startCapture } from '../../src/capture/capture.ts';
+import { openEmbeddedLog } from '../../src/event-log/embedded/embedded-log.ts';
+import { topicNames, topicSpecs } from '../../src/event-log/topics.ts';
+import { encodeAnomaly, encodeBar } from '../../src/market/codec.ts';
+import type { Trade, TradeText } from '../../src/market/records.ts';
+import { DEFAULT_MODEL, loadArtefact, settingsId } from '../../src/model/artefact-file.ts';
+import { DetectionService } from '../../src/pipeline/detection-service.ts';
+import { startExchange } from '../../src/simulator/exchange-server.ts';
+import { parseFaults } from '../../src/simulator/faults.ts';
+import { Market } from '../../src/simulator/market-model.ts';
+import { createNetworkTransport, networkHost } from '../../src/transport/network.ts';
+
+const settings = { budget: 24, close_after_s: 600, rules: [] };
+const policy = { artefact: loadArtefact(DEFAULT_MODEL), settings, settingsId: settingsId(settings) };
+const START = Date.UTC(2026, 0, 5);
+const TRADES = 150_000;
+
+function tape(): TradeText[] {
+  const market = new Market({ seed: 5, symbols: 3, startMs: START, quiet_s: 3650, every_s: 60 });
+  const trades: TradeText[] = [];
+  while (trades.length < TRADES) trades.push(...market.next(Number.POSITIVE_INFINITY));
+  return trades.slice(0, TRADES);
+}
+
+function asTrade({ timeUs, symbol, id, price, volume, side }: TradeText): Trade {
+  return { timestamp: timeUs / 1000, symbol, id, price: Number(price), volume: Number(volume), side };
+}
+
+async function expectedLines(trades: readonly TradeText[]): Promise<Map<string, string[]>> {
+  const lines = new Map<string, string[]>();
+  const add = (symbol: string, line: string): void => {
+    lines.set(symbol, lines.get(symbol) ?? []);
+    lines.get(symbol)!.push(line);
+  };
+  async function* batches(): AsyncIterable<Trade[]> {
+    yield trades.map(asTrade);
+  }
+  const { anomalies } = await backtest({
+    tape: batches(),
+    policy,
+    onBar: (bar) => add(`bars ${bar.symbol}`, encodeBar(bar)),
+  });
+  for (const anomaly of anomalies) add(`anomalies ${anomaly.symbol}`, encodeAnomaly(anomaly));
+  return lines;
+}
+
+async function live(trades: readonly TradeText[], faults: string, restarts: number): Promise<Map<string, string[]>> {
+  const dir = mkdtempSync(join(tmpdir(), 'tapewatch-e2e-'));
+  let at = 0;
+  const exchange = await startExchange({
+    host: networkHost,
+    port: 0,
+    symbols: [...new Set(trades.map(({ symbol }) => symbol))],
+    startMs: START,
+    speed: 2000,
+    faults: parseFaults(faults),
+    source: (untilMs) => {
+      const from = at;
+      while (at < trades.length && trades[at]!.timeUs <= untilMs * 1000) at++;
+      return trades.slice(from, at);
+    },
+  });
+  const topics = topicNames('');
+  const lines = new Map<string, string[]>();
+  for (let run = 0; run <= restarts; run++) {
+    const log = await openEmbeddedLog({ dir, now: Date.now });
+    await log.ensureTopics(topicSpecs({ prefix: '', partitions: 2, retentionMs: null }));
+    const transport = createNetworkTransport();
+    const capture = await startCapture({
+      transport,
+      log,
+      symbols: [...new Set(trades.map(({ symbol }) => symbol))],
+      wsEndpoints: [exchange.wsUrl],
+      restEndpoints: [exchange.httpUrl],
+      tradesTopic: topics.trades,
+      deadLetters: topics.deadLetters,
+      history_s: 0,
+      repairLimit: 100_000,
+      events: {},
+    });
+    const stop = new AbortController();
+    const service = new DetectionService({ log, topics, group: 'detect', policy, now: Date.now, events: {} });
+    const running = service.run(stop.signal);
+    const target = run < restarts ? (TRADES * (run + 1)) / (restarts + 1) : TRADES;
+    while (exchange.published() < target) await transport.sleep(20);
+    if (run === restarts) await settled(log, topics.trades, trades);
+    await capture.stop();
+    if (run === restarts) while (!(await caughtUp(log, topics.trades))) await transport.sleep(20);
+    stop.abort();
+    await running;
+    await transport.close();
+    if (run === restarts) {
+      for (const [topic, kind, partitions] of [
+        [topics.anomalies, 'anomalies', 1],
+        [topics.bars, 'bars', 2],
+      ] as const) {
+        for (let p = 0; p < partitions; p++) await collect(log, topic, p, kind, lines);
+      }
+    }
+    await log.close();
+  }
+  await exchange.stop();
+  rmSync(dir, { recursive: true });
+  return lines;
+}
+
+type Log = Awaited<ReturnType<typeof openEmbeddedLog>>;
+
+/** Resolves when the last trade of every symbol is in the log. */
+async function settled(log: Log, topic: string, trades: readonly TradeText[]): Promise<void> {
+  const last = new Map(trades.map(({ symbol, id }) => [symbol, id]));
+  const at = [0, 0];
+  for (let waited = 0; last.size > 0 && waited < 600; waited++) {
+    for (const p of [0, 1]) {
+      const { records, next } = await log.read(topic, p, at[p]!, { waitMs: 25 });
+      at[p] = next;
+      for (const { key, value } of records) {
+        const { id } = JSON.parse(String(value)) as { id?: number };
+        if (key !== null && id === last.get(key)) last.delete(key);
+      }
+    }
+  }
+  assert.equal(last.size, 0, `no last trade of ${[...last.keys()]}`);
+}
+
+async function caughtUp(log: Log, topic: string): Promise<boolean> {
+  for (const p of [0, 1])
+    if ((await log.committed('detect', topic, p)) !== (await log.bounds(topic, p)).end) return false;
+  return true;
+}
+
+async function collect(
+  log: Log,
+  topic: string,
+  partition: number,
+  kind: string,
+  lines: Map<string, string[]>,
+): Promise<void> {
+  for (let from = 0; ; ) {
+    const { records, next } = await log.read(topic, partition, from);
+    if (records.length === 0) return;
+    for (const { key, value } of records) {
+      const name = `${kind} ${key}`;
+      lines.set(name, lines.get(name) ?? []);
+      lines.get(name)!.push(String(value));
+    }
+    from = next;
+  }
+}
+
+/** Live shows no more than the tape: only what heartbeats after its last trade bring forward may follow. */
+function assertSame(actual: ReadonlyMap<string, string[]>, expected: ReadonlyMap<string, string[]>): void {
+  for (const [name, lines] of expected) {
+    const got = actual.get(name) ?? [];
+    const at = lines.findIndex((line, i) => line !== got[i]);
+    assert.equal(got[at], lines[at], `${name}, line ${at}`);
+    assert.ok(got.length - lines.length <= 3, `${name} has ${got.length} lines instead of ${lines.length}`);
+  }
+}
+
+test('served live, the tape gives the bytes of its backtest', async () => {
+  const trades = tape();
+  const expected = await expectedLines(trades);
+  assert.ok(
+    [...expected.keys()].some((name) => name.startsWith('anomalies')),
+    'the tape has anomalies',
+  );
+  assertSame(await live(trades, '', 0), expected);
+});
+
+test('so it does through every fault that REST can repair, and three restarts', async () => {
+  const trades = tape();
+  const faults =
+    'hole@300:7,duplicate@500:3,reorder@700:2,cut@1000,malformed@1200,shutdown@1500,429@1700:300,hole@1750:9,hole@4000:40,cut@4200,418@4300:200';
+  assertSame(await live(trades, faults, 3), await expectedLines(trades));
+});
