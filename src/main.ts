@@ -12,6 +12,30 @@ const program = new Command('tapewatch')
   .version(version)
   .exitOverride();
 
+const live = (name: string, description: string): Command =>
+  program
+    .command(name)
+    .description(description)
+    .option('--symbols <list>', 'symbols to watch, with commas between')
+    .option('--data <dir>', 'folder of the log')
+    .option('--port <n>', 'port of the API (default: 8080)')
+    .option('--host <address>', 'address the API binds (default: 127.0.0.1)')
+    .option('--ws-url <list>', 'WebSocket endpoints instead of the exchange’s')
+    .option('--rest-url <list>', 'REST endpoints instead of the exchange’s')
+    .option('--history <s>', 'seconds of history to warm up on; 0 for none (default: 4000)')
+    .option('--budget <n>', 'incidents a symbol-day that you will read (default: 1)')
+    .option('--model <file>', 'model to use instead of the one shipped')
+    .option('--json', 'anomalies as NDJSON on stdout');
+
+live('start', 'watch the live market: everything in one process').action(async (options) =>
+  (await import('./commands/start.ts')).runStart(options, version),
+);
+
+live('demo', 'the same on a simulated market, no network')
+  .option('--seed <n>', 'the same seed gives the same market', '1')
+  .option('--speed <n>', 'simulated seconds a second', '1')
+  .action(async (options) => (await import('./commands/demo.ts')).runDemo(options, version));
+
 program
   .command('backtest')
   .description('run tapes through the detector; anomalies as NDJSON on stdout')

@@ -48,3 +48,8 @@ export function tellError(error: unknown): number {
   );
   return 1;
 }
+
+/** Colour only on a terminal, and not with NO_COLOR. */
+export function hasColour(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY && stream.hasColors();
+}

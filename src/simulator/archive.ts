@@ -31,6 +31,12 @@ export class Archive {
     return this.#bySymbol.get(symbol)?.at(-1);
   }
 
+  /** Trades stamped within [`fromMs`, `toMs`]. */
+  between(symbol: string, fromMs: number, toMs: number): readonly TradeText[] {
+    const trades = this.#bySymbol.get(symbol) ?? [];
+    return trades.slice(firstAtOrAfter(trades, fromMs * 1000), firstAtOrAfter(trades, toMs * 1000 + 1000));
+  }
+
   /** Up to `limit` trades from `fromId` on; without it the last ones. */
   trades(symbol: string, fromId: number | null, limit: number): TradeText[] {
     const trades = this.#bySymbol.get(symbol) ?? [];
@@ -42,6 +48,17 @@ export class Archive {
     }
     return found;
   }
+}
+
+function firstAtOrAfter(trades: readonly TradeText[], timeUs: number): number {
+  let low = 0;
+  let high = trades.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (trades[middle]!.timeUs < timeUs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function lowerBound(trades: readonly TradeText[], id: number): number {

@@ -20,6 +20,8 @@ export interface ExchangeOptions {
   /** All trades up to a time, some at a call; empty where there are none yet, null at the end of the tape. */
   readonly source: (untilMs: number) => readonly TradeText[] | null;
   readonly faults: readonly Fault[];
+  /** Trades from before the beginning, which REST knows. */
+  readonly before?: readonly TradeText[];
 }
 
 export interface SimulatedExchange {
@@ -76,6 +78,7 @@ class Exchange {
     this.#options = options;
     this.#timeMs = options.startMs;
     this.#faults = [...options.faults];
+    for (const trade of options.before ?? []) this.#archive.add(trade);
     this.rest = new Rest({
       archive: this.#archive,
       symbols: options.symbols,

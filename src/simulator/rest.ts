@@ -69,12 +69,39 @@ export class Rest {
           .trades(symbol, fromId === null ? null : Number(fromId), limit)
           .map((trade) => restTrade(trade, microseconds));
       }
-      case '/api/v3/klines':
-        return [];
+      case '/api/v3/klines': {
+        const from = Number(query.get('startTime') ?? 0);
+        return secondKlines(archive.between(symbol, from, Number(query.get('endTime') ?? now())), limit);
+      }
       default:
         return {};
     }
   }
+}
+
+/** 1 s klines of the seconds that had trades. */
+function secondKlines(trades: readonly TradeText[], limit: number): unknown[] {
+  const bySecond = Map.groupBy(trades, ({ timeUs }) => Math.floor(timeUs / 1e6));
+  return [...bySecond].slice(0, limit).map(([second, rows]) => {
+    const prices = rows.map(({ price }) => Number(price));
+    const sum = (value: (trade: TradeText) => number): string =>
+      rows.reduce((total, trade) => total + value(trade), 0).toFixed(8);
+    const bought = (trade: TradeText): number => (trade.side === 'buy' ? Number(trade.volume) : 0);
+    return [
+      second * 1000,
+      rows[0]!.price,
+      String(Math.max(...prices)),
+      String(Math.min(...prices)),
+      rows.at(-1)!.price,
+      sum(({ volume }) => Number(volume)),
+      second * 1000 + 999,
+      sum(({ price, volume }) => Number(price) * Number(volume)),
+      rows.length,
+      sum(bought),
+      sum((trade) => bought(trade) * Number(trade.price)),
+      '0',
+    ];
+  });
 }
 
 function restTrade(trade: TradeText, microseconds: boolean): unknown {

@@ -1,0 +1,87 @@
+/** The HTTP API as a Fastify application that listens nowhere: commands listen and close it, tests inject. */
+import { fastifyHelmet } from '@fastify/helmet';
+import { fastifySwagger } from '@fastify/swagger';
+import { fastifySwaggerUi } from '@fastify/swagger-ui';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { type FastifyInstance, fastify } from 'fastify';
+import { TapewatchError } from '../market/error.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { Views } from '../views/views.ts';
+import { readRoutes } from './routes/read.ts';
+import { streamRoutes } from './routes/stream.ts';
+
+export interface AppOptions {
+  readonly views: Views;
+  readonly metrics: Metrics;
+  /** Why it is not ready, or null where it is. */
+  readonly notReady: () => string | null;
+  readonly version: string;
+}
+
+const BODY_BYTES_MAX = 8 << 20;
+
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { metrics, notReady } = options;
+  const app = fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    forceCloseConnections: true,
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  await app.register(fastifyHelmet, { contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } });
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Tapewatch',
+        version: options.version,
+        description: 'Anomalies on the trade tape of crypto exchanges.',
+      },
+    },
+  });
+  await app.register(fastifySwaggerUi, { routePrefix: '/docs' });
+  app.addHook('onResponse', (request, reply, done) => {
+    const labels = {
+      method: request.method,
+      route: request.routeOptions.url ?? 'none',
+      status: String(reply.statusCode),
+    };
+    metrics.httpSeconds.observe(labels, reply.elapsedTime / 1000);
+    done();
+  });
+  app.setErrorHandler((error: unknown, request, reply) => {
+    const { statusCode, message } = error as { statusCode?: number; message: string };
+    const status = error instanceof TapewatchError ? (error.code === 'not_found' ? 404 : 400) : (statusCode ?? 500);
+    void reply
+      .code(status)
+      .type('application/problem+json')
+      .send(problem(status, status < 500 ? message : 'The request failed.', request.id));
+  });
+  app.setNotFoundHandler((request, reply) => {
+    void reply
+      .code(404)
+      .type('application/problem+json')
+      .send(problem(404, `There is nothing at ${request.url}.`, request.id));
+  });
+  await app.register(readRoutes(options.views), { prefix: '/v1' });
+  await app.register(streamRoutes(options.views), { prefix: '/v1' });
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  app.get('/healthz', { schema: { hide: true } }, () => ({ status: 'ok' }));
+  app.get('/readyz', { schema: { hide: true } }, (request, reply) => {
+    const reason = notReady();
+    if (reason === null) return { status: 'ready' };
+    return reply
+      .code(503)
+      .type('application/problem+json')
+      .send(problem(503, reason, request.id));
+  });
+  app.get('/metrics', { schema: { hide: true } }, async (_, reply) =>
+    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  );
+  return app;
+}
+
+/** RFC 9457. */
+function problem(status: number, detail: string, requestId: string): Record<string, unknown> {
+  const title =
+    status === 404 ? 'Not found' : status === 503 ? 'Not ready' : status < 500 ? 'Bad request' : 'Internal error';
+  return { type: 'about:blank', title, status, detail, requestId };
+}

@@ -1,0 +1,61 @@
+/** Capture with the metrics and words of `start` and `demo`. */
+import { type Capture, startCapture } from '../capture/capture.ts';
+import type { EventLog } from '../event-log/event-log.ts';
+import type { TopicNames } from '../event-log/topics.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { Values } from '../settings.ts';
+import type { Transport } from '../transport/transport.ts';
+import type { Screen } from './screen.ts';
+
+export interface LiveCaptureOptions {
+  readonly values: Values;
+  readonly log: EventLog;
+  readonly topics: TopicNames;
+  readonly transport: Transport;
+  readonly metrics: Metrics;
+  readonly screen: Screen;
+  readonly symbols: readonly string[];
+  readonly wsEndpoints: readonly string[];
+  readonly restEndpoints: readonly string[];
+  readonly hint: string;
+}
+
+export function capture(options: LiveCaptureOptions): Promise<Capture> {
+  const { values, metrics, screen, topics } = options;
+  const down = new Set<number>();
+  return startCapture({
+    transport: options.transport,
+    log: options.log,
+    symbols: options.symbols,
+    wsEndpoints: options.wsEndpoints,
+    restEndpoints: options.restEndpoints,
+    tradesTopic: topics.trades,
+    deadLetters: topics.deadLetters,
+    history_s: values['history'] as number,
+    repairLimit: values['repair-limit'] as number,
+    events: {
+      connected: (connection) => {
+        metrics.feedConnected.set({ connection: String(connection) }, 1);
+        if (down.delete(connection)) screen.note('The exchange is back; what was missed is being fetched.');
+      },
+      lost: (connection, reason) => {
+        metrics.feedConnected.set({ connection: String(connection) }, 0);
+        if (!down.has(connection)) screen.note(`The exchange can't be reached (${reason}). Trying on; ${options.hint}`);
+        down.add(connection);
+      },
+      trades: (count) => {
+        metrics.trades.inc({ exchange: 'binance' }, count);
+        metrics.lastTrade.set(Date.now() / 1000);
+      },
+      gap: (symbol, trades, outcome) => {
+        metrics.gapTrades.inc({ outcome }, trades);
+        screen.note(
+          `${symbol}: ${trades} missing trades ${outcome === 'repaired' ? 'fetched over REST' : 'lost, marked as a gap'}.`,
+        );
+      },
+      logFailed: (error) => screen.note(error instanceof Error ? error.message : String(error)),
+      waiting: (ms, status) =>
+        screen.note(`The exchange asks for patience (${status || 'request budget'}): ${Math.ceil(ms / 1000)} s.`),
+    },
+  });
+}

@@ -1,0 +1,122 @@
+/** Everything in one process on the embedded log: what `start` and `demo` share. */
+
+import { createApp } from '../api/app.ts';
+import type { Capture } from '../capture/capture.ts';
+import type { Policy } from '../detection/detector.ts';
+import { openEmbeddedLog } from '../event-log/embedded/embedded-log.ts';
+import { topicNames, topicSpecs } from '../event-log/topics.ts';
+import { TapewatchError } from '../market/error.ts';
+import { Metrics } from '../observe/metrics.ts';
+import { DetectionService } from '../pipeline/detection-service.ts';
+import type { Values } from '../settings.ts';
+import { createNetworkTransport } from '../transport/network.ts';
+import { Views } from '../views/views.ts';
+import { capture as startingCapture } from './live-capture.ts';
+import { say } from './output.ts';
+import { Screen } from './screen.ts';
+
+export interface LiveOptions {
+  readonly values: Values;
+  readonly policy: Policy;
+  readonly wsEndpoints: readonly string[];
+  readonly restEndpoints: readonly string[];
+  readonly symbols: readonly string[];
+  readonly json: boolean;
+  readonly version: string;
+  /** What to say where the exchange can't be reached. */
+  readonly hint: string;
+}
+
+const GROUP = 'detect';
+const LAG_MS = 2000;
+const RETENTION_MS = 3_600_000;
+
+/** Runs until Ctrl-C; resolves when all that was read is in the log. */
+export async function runLive(options: LiveOptions): Promise<void> {
+  const { values } = options;
+  const log = await openEmbeddedLog({ dir: values['data'] as string, now: Date.now });
+  const topics = topicNames('');
+  const retentionMs = (values['retention'] as number) * 3_600_000;
+  await log.ensureTopics(topicSpecs({ prefix: '', partitions: values['partitions'] as number, retentionMs }));
+  const metrics = new Metrics();
+  metrics.modelInfo.set({ name: 'active', version: options.policy.artefact.id }, 1);
+  const views = new Views(log, topics);
+  const stop = new AbortController();
+  const service = new DetectionService({
+    log,
+    topics,
+    group: GROUP,
+    policy: options.policy,
+    now: Date.now,
+    events: {
+      batch: (_records, seconds) => {
+        metrics.scoreSeconds.observe(seconds);
+        metrics.transactions.inc({ outcome: 'committed' });
+      },
+      anomaly: ({ symbol, kind, severity, phase, timestamp }) => {
+        if (phase === 'close') return;
+        metrics.countAnomaly(symbol, kind, severity);
+        metrics.alertLatency.observe(Math.max(0, Date.now() - timestamp) / 1000);
+      },
+    },
+  });
+  const app = await createApp({
+    views,
+    metrics,
+    version: options.version,
+    notReady: () => (service.isReady ? null : 'State is being restored.'),
+  });
+  const address = await app
+    .listen({ port: values['port'] as number, host: values['host'] as string })
+    .catch(async (cause: NodeJS.ErrnoException) => {
+      await log.close();
+      if (cause.code === 'EADDRINUSE')
+        throw new TapewatchError('port_in_use', `Port ${values['port']} is in use: choose another with --port.`, {
+          cause,
+        });
+      throw cause;
+    });
+  const failed = Promise.withResolvers<never>();
+  const running = service.run(stop.signal);
+  const viewing = views.run(stop.signal);
+  running.catch(failed.reject);
+  viewing.catch(failed.reject);
+  const transport = createNetworkTransport();
+  const screen = new Screen({ views, json: options.json, address });
+  let capture: Capture | null = null;
+  try {
+    capture = await startingCapture({ ...options, log, topics, transport, metrics, screen });
+    say(`Watching ${options.symbols.length} symbols; API on ${address}, documented at ${address}/docs. Ctrl-C stops.`);
+    screen.start();
+    const chores = [
+      setInterval(() => void setLag(), LAG_MS),
+      setInterval(() => void log.applyRetention().catch(() => undefined), RETENTION_MS),
+    ];
+    await Promise.race([interrupted(), failed.promise]).finally(() => chores.forEach(clearInterval));
+  } finally {
+    screen.stop();
+    await capture?.stop();
+    stop.abort();
+    await Promise.allSettled([running, viewing]);
+    await app.close();
+    await transport.close();
+    await log.close();
+  }
+
+  async function setLag(): Promise<void> {
+    for (let partition = 0; partition < (values['partitions'] as number); partition++) {
+      const { end } = await log.bounds(topics.trades, partition);
+      const committed = (await log.committed(GROUP, topics.trades, partition)) ?? 0;
+      metrics.lag.set(
+        { group: GROUP, topic: topics.trades, partition: String(partition) },
+        Math.max(0, end - committed),
+      );
+    }
+  }
+}
+
+function interrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+}

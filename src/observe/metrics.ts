@@ -1,0 +1,107 @@
+/** Every metric there is. Prefix tapewatch_, base units, bounded labels. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Series of anomalies_total: beyond this many the symbol is called "other". */
+const ANOMALY_SERIES_MAX = 2000;
+const FAST_SECONDS: readonly number[] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
+
+export class Metrics {
+  readonly registry: Registry = new Registry();
+  readonly trades: Counter<'exchange'>;
+  readonly httpSeconds: Histogram<'method' | 'route' | 'status'>;
+  readonly scoreSeconds: Histogram;
+  readonly alertLatency: Histogram;
+  readonly lag: Gauge<'group' | 'topic' | 'partition'>;
+  readonly feedConnected: Gauge<'connection'>;
+  readonly gapTrades: Counter<'outcome'>;
+  readonly lastTrade: Gauge;
+  readonly transactions: Counter<'outcome'>;
+  readonly restoreSeconds: Histogram;
+  readonly modelInfo: Gauge<'name' | 'version'>;
+  readonly #anomalies: Counter<'symbol' | 'kind' | 'severity'>;
+  readonly #anomalySeries = new Set<string>();
+
+  constructor() {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    const buckets = [...FAST_SECONDS];
+    this.trades = new Counter({
+      name: 'tapewatch_trades_total',
+      help: 'Trades captured.',
+      labelNames: ['exchange'],
+      registers,
+    });
+    this.#anomalies = new Counter({
+      name: 'tapewatch_anomalies_total',
+      help: 'Anomaly records written, closes left out.',
+      labelNames: ['symbol', 'kind', 'severity'],
+      registers,
+    });
+    this.httpSeconds = new Histogram({
+      name: 'tapewatch_http_request_duration_seconds',
+      help: 'Time to answer a request.',
+      labelNames: ['method', 'route', 'status'],
+      buckets,
+      registers,
+    });
+    this.scoreSeconds = new Histogram({
+      name: 'tapewatch_score_duration_seconds',
+      help: 'Time to score a batch and commit it.',
+      buckets,
+      registers,
+    });
+    this.alertLatency = new Histogram({
+      name: 'tapewatch_alert_latency_seconds',
+      help: 'From exchange time to anomaly written.',
+      buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60],
+      registers,
+    });
+    this.lag = new Gauge({
+      name: 'tapewatch_consumer_lag_records',
+      help: 'Records not yet consumed.',
+      labelNames: ['group', 'topic', 'partition'],
+      registers,
+    });
+    this.feedConnected = new Gauge({
+      name: 'tapewatch_feed_connected',
+      help: '1 while connected.',
+      labelNames: ['connection'],
+      registers,
+    });
+    this.gapTrades = new Counter({
+      name: 'tapewatch_feed_gap_trades_total',
+      help: 'Trades in holes.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.lastTrade = new Gauge({
+      name: 'tapewatch_feed_last_trade_timestamp_seconds',
+      help: 'When a trade last came.',
+      registers,
+    });
+    this.transactions = new Counter({
+      name: 'tapewatch_transactions_total',
+      help: 'Atomic steps.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.restoreSeconds = new Histogram({
+      name: 'tapewatch_restore_duration_seconds',
+      help: 'Time to restore a partition.',
+      buckets: [0.01, 0.1, 1, 10, 60],
+      registers,
+    });
+    this.modelInfo = new Gauge({
+      name: 'tapewatch_model_info',
+      help: 'The model in force.',
+      labelNames: ['name', 'version'],
+      registers,
+    });
+  }
+
+  countAnomaly(symbol: string, kind: string, severity: string): void {
+    const name = this.#anomalySeries.has(symbol) || this.#anomalySeries.size < ANOMALY_SERIES_MAX ? symbol : 'other';
+    this.#anomalySeries.add(name);
+    this.#anomalies.inc({ symbol: name, kind, severity });
+  }
+}
