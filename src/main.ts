@@ -36,6 +36,29 @@ live('demo', 'the same on a simulated market, no network')
   .option('--speed <n>', 'simulated seconds a second', '1')
   .action(async (options) => (await import('./commands/demo.ts')).runDemo(options, version));
 
+live('doctor', 'check settings, disk, exchange and clock').action(async (options) =>
+  (await import('./commands/doctor.ts')).runDoctor(options),
+);
+
+program
+  .command('alerts')
+  .description('the anomalies of a running server')
+  .option('--server <url>', 'where it answers', 'http://127.0.0.1:8080')
+  .option('--follow', 'go on with those that come')
+  .option('--limit <n>', 'how many of the last', '50')
+  .option('--json', 'NDJSON')
+  .action(async (options) => (await import('./commands/alerts.ts')).runAlerts(options));
+
+program
+  .command('explain <id>')
+  .description('recompute one anomaly and show what it rests on')
+  .option('--tape <files...>', 'the tapes it came from, instead of the log')
+  .option('--data <dir>', 'folder of the log', '.tapewatch')
+  .option('--model <file>', 'the model in force then')
+  .option('--budget <n>', 'the budget in force then')
+  .option('--json', 'one JSON object')
+  .action(async (id, options) => (await import('./commands/explain.ts')).runExplain(id, options));
+
 program
   .command('backtest')
   .description('run tapes through the detector; anomalies as NDJSON on stdout')

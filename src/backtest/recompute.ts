@@ -1,0 +1,54 @@
+/** One incident recomputed from a tape: its records, and the trades before the one in question. */
+import type { Policy } from '../detection/detector.ts';
+import { encodeAnomaly } from '../market/codec.ts';
+import { type Anomaly, incidentOf, isTrade, type TapeRecord, type Trade } from '../market/records.ts';
+import { TapeDetector } from '../pipeline/tape-detector.ts';
+
+export interface Recomputed {
+  /** The record asked for, null where this tape, model and settings give none of that id. */
+  readonly anomaly: Anomaly | null;
+  readonly story: readonly Anomaly[];
+  /** The symbol's last trades up to the record, oldest first. */
+  readonly trades: readonly Trade[];
+}
+
+const TRADES_KEPT = 200;
+
+export async function recompute(
+  tape: AsyncIterable<readonly TapeRecord[]>,
+  policy: Policy,
+  id: string,
+): Promise<Recomputed> {
+  const symbol = id.slice(0, id.indexOf(':'));
+  const story: Anomaly[] = [];
+  let trades: Trade[] = [];
+  let recent: Trade[] = [];
+  const detector = new TapeDetector({
+    policy,
+    output: {
+      anomaly: (anomaly) => {
+        if (incidentOf(anomaly.id) !== incidentOf(id)) return;
+        story.push(anomaly);
+        if (anomaly.id === id) trades = recent.slice(-TRADES_KEPT);
+      },
+      bar: () => undefined,
+    },
+  });
+  for await (const batch of tape) {
+    for (const record of batch) {
+      if ('symbol' in record && record.symbol !== symbol) continue;
+      if (isTrade(record)) {
+        recent.push(record);
+        if (recent.length > 2 * TRADES_KEPT) recent = recent.slice(-TRADES_KEPT);
+      }
+      detector.push(record);
+    }
+    if (story.at(-1)?.phase === 'close') break;
+  }
+  return { anomaly: story.find((anomaly) => anomaly.id === id) ?? null, story, trades };
+}
+
+/** Whether two records are the same to the byte. */
+export function sameBytes(a: Anomaly, b: Anomaly): boolean {
+  return encodeAnomaly(a) === encodeAnomaly(b);
+}

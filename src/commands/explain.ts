@@ -1,0 +1,116 @@
+/** `tapewatch explain ID`: recomputes one anomaly from the tape or the log, and shows what it rests on. */
+import { recompute, sameBytes } from '../backtest/recompute.ts';
+import { openEmbeddedLog } from '../event-log/embedded/embedded-log.ts';
+import type { EventLog } from '../event-log/event-log.ts';
+import { topicNames } from '../event-log/topics.ts';
+import { decodeTapeRecord } from '../market/codec.ts';
+import { TapewatchError } from '../market/error.ts';
+import { partitionOf } from '../market/partition.ts';
+import type { Anomaly, TapeRecord, Trade } from '../market/records.ts';
+import { readTape } from '../tape-files/tape.ts';
+import { print, say } from './output.ts';
+import { type PolicyOptions, policyOf } from './policy.ts';
+
+export interface ExplainCommand extends PolicyOptions {
+  readonly tape?: readonly string[];
+  readonly data: string;
+  readonly json?: boolean;
+}
+
+export async function runExplain(id: string, options: ExplainCommand): Promise<void> {
+  const policy = policyOf(options);
+  const log = options.tape ? null : await openEmbeddedLog({ dir: options.data, now: Date.now });
+  try {
+    const recorded = log ? await findRecorded(log, id) : null;
+    if (log && !recorded) throw new TapewatchError('not_found', `There is no anomaly ${id} in ${options.data}.`);
+    const { model, settings } = recorded?.evidence ?? {};
+    if (recorded && (model !== policy.artefact.id || settings !== policy.settingsId)) {
+      throw new TapewatchError(
+        'usage',
+        `${id} was raised by model ${model} and settings ${settings}; give --model and --budget as they were then.`,
+      );
+    }
+    const tape = log ? readLog(log, id) : readTape(options.tape!);
+    const { anomaly, story, trades } = await recompute(tape, policy, id);
+    if (!anomaly) throw new TapewatchError('not_found', `This tape, model and settings give no anomaly ${id}.`);
+    const verdict = recorded ? (sameBytes(anomaly, recorded) ? 'same' : 'differs') : 'recomputed';
+    if (options.json) await print(`${JSON.stringify({ verdict, anomaly, story, trades })}\n`);
+    else await print(asText(anomaly, story, trades, verdict));
+    if (verdict === 'differs') {
+      say('The recomputed record differs from the recorded one.');
+      process.exitCode = 1;
+    }
+  } finally {
+    await log?.close();
+  }
+}
+
+async function findRecorded(log: EventLog, id: string): Promise<Anomaly | null> {
+  for await (const batch of readTopic(log, topicNames('').anomalies, 0)) {
+    for (const value of batch) {
+      const anomaly = JSON.parse(String(value)) as Anomaly;
+      if (anomaly.id === id) return anomaly;
+    }
+  }
+  return null;
+}
+
+async function* readLog(log: EventLog, id: string): AsyncIterable<TapeRecord[]> {
+  const { trades } = topicNames('');
+  const partition = partitionOf(id.slice(0, id.indexOf(':')), await log.partitions(trades));
+  for await (const batch of readTopic(log, trades, partition)) yield batch.map((value) => decodeTapeRecord(value));
+}
+
+async function* readTopic(log: EventLog, topic: string, partition: number): AsyncIterable<Uint8Array[]> {
+  for (let from = 0; ; ) {
+    const { records, next } = await log.read(topic, partition, from);
+    if (records.length === 0) return;
+    yield records.map(({ value }) => value!);
+    from = next;
+  }
+}
+
+const VERDICTS = {
+  same: 'recomputed from the log: the same, byte for byte',
+  differs: 'recomputed from the log: IT DIFFERS',
+  recomputed: 'recomputed from the tape',
+} as const;
+
+function asText(
+  anomaly: Anomaly,
+  story: readonly Anomaly[],
+  trades: readonly Trade[],
+  verdict: keyof typeof VERDICTS,
+): string {
+  const { actual, expected, contributions, evidence } = anomaly;
+  const time = (ms: number): string => new Date(ms).toISOString().replace('T', ' ').slice(0, 23);
+  const features = Object.keys(actual).map((name) => {
+    const [low, high] = expected[name] ?? [Number.NaN, Number.NaN];
+    const share = contributions.find(({ feature }) => feature === name)?.share ?? 0;
+    return `  ${name.padEnd(18)} ${String(actual[name]).padStart(12)}   usual ${low} to ${high}   ${'█'.repeat(Math.round(share * 20))} ${Math.round(share * 100)} %`;
+  });
+  const lines = [
+    `${anomaly.symbol}  ${anomaly.kind}  ${anomaly.severity} (${anomaly.phase})  ${time(anomaly.timestamp)} UTC`,
+    anomaly.summary,
+    '',
+    `score ${anomaly.score}   return period ${anomaly.return_period_s} s   z ${anomaly.zscore}   forest ${anomaly.forest}`,
+    ...features,
+    '',
+    'the incident',
+    ...story.map(
+      ({ timestamp, phase, kind, severity }) =>
+        `  ${time(timestamp)}  ${phase.padEnd(8)} ${severity.padEnd(8)} ${kind}`,
+    ),
+    '',
+    `its trades (ids ${evidence.firstTradeId} to ${evidence.lastTradeId}; the last ${Math.min(12, trades.length)})`,
+    ...trades
+      .slice(-12)
+      .map(
+        ({ timestamp, id, side, price, volume }) =>
+          `  ${time(timestamp)}  ${id}  ${side.padEnd(4)} ${volume} at ${price}`,
+      ),
+    '',
+    `${VERDICTS[verdict]}; model ${evidence.model.slice(0, 19)}, settings ${evidence.settings.slice(0, 19)}, detector ${evidence.detector}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
