@@ -1,0 +1,90 @@
+/** The command line as a user meets it: what it says and how it ends. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { TRX, WITHOUT_DATA } from '../real-data.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/tapewatch.js', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'tapewatch-cli-'));
+
+function run(...args: string[]): { code: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], {
+    encoding: 'utf8',
+    timeout: 60_000,
+    maxBuffer: 1 << 28,
+  });
+  return { code: status, out: stdout, err: stderr };
+}
+
+test('wrong usage and wrong settings end with 2 and name all that is wrong', () => {
+  assert.equal(run('nonsense').code, 2);
+  const { code, err } = run('start', '--port', '99999', '--history', 'x');
+  assert.equal(code, 2);
+  assert.match(err, /--port is "99999".*\n--history is "x"/);
+});
+
+test('a tape that is missing or no tape ends with 1 and says so', () => {
+  assert.match(run('backtest', '--tape', '/nowhere.csv').err, /Can't find the tape/);
+  const path = join(folder, 'x.csv');
+  writeFileSync(path, 'hello');
+  const { code, err } = run('backtest', '--tape', path);
+  assert.equal(code, 1);
+  assert.match(err, /is no tape/);
+});
+
+test('a port in use and a damaged data folder each say what to do', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  const busy = run('start', '--port', String(port), '--data', join(folder, 'busy'));
+  assert.equal(busy.code, 1);
+  assert.match(busy.err, /in use: choose another with --port/);
+  server.close();
+  const damaged = mkdtempSync(join(folder, 'damaged-'));
+  writeFileSync(join(damaged, 'log'), 'no database');
+  const { code, err } = run('start', '--port', '0', '--data', damaged);
+  assert.equal(code, 1);
+  assert.match(err, /Move it away and start again/);
+});
+
+test('a simulated tape is the same for the same seed, and its backtest finds the anomalies it was given', () => {
+  const paths = ['a', 'b'].map((name) => join(folder, `${name}.ndjson`));
+  for (const path of paths) {
+    assert.equal(
+      run(
+        'simulate',
+        '--out',
+        path,
+        '--labels',
+        `${path}.labels`,
+        '--trades',
+        '200000',
+        '--symbols',
+        '4',
+        '--seed',
+        '7',
+      ).code,
+      0,
+    );
+  }
+  const [a, b] = paths.map((path) => run('backtest', '--tape', path, '--budget', '24'));
+  assert.equal(a!.out, b!.out);
+  assert.ok(a!.out.split('\n').length > 5);
+});
+
+test('every anomaly of the cascade is explained by recomputing it', { skip: WITHOUT_DATA }, () => {
+  const { out } = run('backtest', '--tape', TRX, '--budget', '4');
+  const lines = out.trim().split('\n');
+  for (const line of [lines[0]!, lines[Math.floor(lines.length / 2)]!]) {
+    const { id } = JSON.parse(line) as { id: string };
+    const { code, out: told } = run('explain', id, '--tape', TRX, '--budget', '4', '--json');
+    assert.equal(code, 0);
+    assert.equal(JSON.stringify((JSON.parse(told) as { anomaly: unknown }).anomaly), line);
+  }
+  assert.equal(run('explain', 'TRXUSDT:market:1:0', '--tape', TRX).code, 1);
+});
