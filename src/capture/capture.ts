@@ -44,6 +44,8 @@ export interface Capture {
 
 const HEARTBEAT_MS = 1000;
 const HEARTBEAT_LAG_MS = 2000;
+/** exchangeInfo weighs 20 of 6,000 a minute. */
+const STATUS_POLL_MS = 20_000;
 
 export async function startCapture(options: CaptureOptions): Promise<Capture> {
   const { log, tradesTopic } = options;
@@ -105,6 +107,7 @@ class Running implements Capture {
     );
     for (let i = 0; i < mine.length; i += SYMBOLS_A_CONNECTION) this.#openFeed(mine.slice(i, i + SYMBOLS_A_CONNECTION));
     this.#beat();
+    this.#pollStatus();
   }
 
   async stop(): Promise<void> {
@@ -173,6 +176,20 @@ class Running implements Capture {
     const partition = partitionOf(record.symbol, this.#partitions);
     const value = Buffer.from(encodeControl({ ...record, epoch: this.#epochs.get(partition)! } as ControlRecord));
     this.#writer.push({ topic: this.#options.tradesTopic, key: record.symbol, value, partition });
+  }
+
+  /** Asks now and then which symbols are halted; a failure only means that it asks again. */
+  #pollStatus(): void {
+    this.#options.transport.setTimer(STATUS_POLL_MS, () => {
+      if (this.#stopping.signal.aborted) return;
+      const told = this.#rest.halted([...this.#symbols.keys()], this.#stopping.signal).then(
+        (halted) => {
+          for (const [symbol, capture] of this.#symbols) capture.exchangeStatus(halted.has(symbol));
+        },
+        () => undefined,
+      );
+      void told.then(() => this.#pollStatus());
+    });
   }
 
   /** A heartbeat a partition a second: what all its symbols are known to have passed. */

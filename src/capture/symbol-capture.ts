@@ -36,6 +36,8 @@ export class SymbolCapture {
   #confirmed: boolean;
   #repairing = false;
   #wasLost = false;
+  #halted = false;
+  #lastTradeMs = 0;
 
   constructor(options: SymbolCaptureOptions) {
     this.#options = options;
@@ -62,10 +64,22 @@ export class SymbolCapture {
     if (this.#ledger.lastId >= 0) void this.#confirm();
   }
 
+  /** What the exchange says of the symbol: a halt is no silence. Stamped with the tape's own time, never a clock's. */
+  exchangeStatus(halted: boolean): void {
+    if (halted === this.#halted || this.#lastTradeMs === 0 || !this.isWhole) return;
+    this.#tellStatus(halted, this.#lastTradeMs);
+  }
+
   lost(): void {
     if (!this.#wasLost && this.#ledger.lastId >= 0) this.#status('lost');
     this.#wasLost = true;
     this.#confirmed = this.#ledger.lastId < 0;
+  }
+
+  #tellStatus(halted: boolean, timestamp: number): void {
+    this.#halted = halted;
+    const { symbol } = this.#options;
+    this.#options.control({ type: 'status', symbol, timestamp, status: halted ? 'halted' : 'resumed' });
   }
 
   #status(status: 'lost' | 'connected'): void {
@@ -77,7 +91,11 @@ export class SymbolCapture {
   #take(trades: readonly TradeText[]): void {
     const out: TradeText[] = [];
     for (const trade of trades) this.#ledger.push(trade, out);
+    const [first] = out;
+    // A trade says that the symbol trades, whatever the last poll said.
+    if (first && this.#halted) this.#tellStatus(false, first.timeUs / 1000);
     for (const trade of out) this.#options.trade(trade);
+    if (first) this.#lastTradeMs = out.at(-1)!.timeUs / 1000;
     if (this.#ledger.hole() && !this.#repairing) void this.#repair();
   }
 

@@ -4,9 +4,9 @@ import { backtest } from '../backtest/backtest.ts';
 import { encodeAnomaly, encodeBar } from '../market/codec.ts';
 import { TapewatchError } from '../market/error.ts';
 import type { Bar } from '../market/records.ts';
-import { readTape, sizeOfFiles } from '../tape-files/tape.ts';
 import { Progress, print, say } from './output.ts';
 import { type PolicyOptions, policyOf } from './policy.ts';
+import { openTapes } from './tapes.ts';
 
 export interface BacktestCommand extends PolicyOptions {
   readonly tape: readonly string[];
@@ -16,14 +16,15 @@ export interface BacktestCommand extends PolicyOptions {
 
 export async function runBacktest(options: BacktestCommand): Promise<void> {
   const policy = policyOf(options);
-  const progress = new Progress('backtest', sizeOfFiles(options.tape));
   const bars = options.bars === undefined ? null : new BarFile(options.bars);
   const started = process.cpuUsage();
-  const tape = readTape(options.tape, {
+  const { tapes, bytes, close } = await openTapes(options.tape, {
     ...(options.symbol ? { symbol: options.symbol } : {}),
-    onProgress: (bytes) => progress.show(bytes),
+    onProgress: (read) => progress.show(read),
   });
-  const result = await backtest({ tape, policy, ...(bars ? { onBar: (bar: Bar) => bars.write(bar) } : {}) });
+  const progress = new Progress('backtest', bytes);
+  const result = await backtest({ tapes, policy, ...(bars ? { onBar: (bar: Bar) => bars.write(bar) } : {}) });
+  await close();
   progress.end();
   bars?.close();
   for (const anomaly of result.anomalies) await print(`${encodeAnomaly(anomaly)}\n`);

@@ -3,13 +3,12 @@ import { recompute, sameBytes } from '../backtest/recompute.ts';
 import { openEmbeddedLog } from '../event-log/embedded/embedded-log.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import { topicNames } from '../event-log/topics.ts';
-import { decodeTapeRecord } from '../market/codec.ts';
 import { TapewatchError } from '../market/error.ts';
-import { partitionOf } from '../market/partition.ts';
-import type { Anomaly, TapeRecord, Trade } from '../market/records.ts';
+import type { Anomaly, Trade } from '../market/records.ts';
 import { readTape } from '../tape-files/tape.ts';
 import { print, say } from './output.ts';
 import { type PolicyOptions, policyOf } from './policy.ts';
+import { tapeOfSymbol } from './tapes.ts';
 
 export interface ExplainCommand extends PolicyOptions {
   readonly tape?: readonly string[];
@@ -30,7 +29,7 @@ export async function runExplain(id: string, options: ExplainCommand): Promise<v
         `${id} was raised by model ${model} and settings ${settings}; give --model and --budget as they were then.`,
       );
     }
-    const tape = log ? readLog(log, id) : readTape(options.tape!);
+    const tape = log ? await tapeOfSymbol(log, id.slice(0, id.indexOf(':'))) : readTape(options.tape!);
     const { anomaly, story, trades } = await recompute(tape, policy, id);
     if (!anomaly) throw new TapewatchError('not_found', `This tape, model and settings give no anomaly ${id}.`);
     const verdict = recorded ? (sameBytes(anomaly, recorded) ? 'same' : 'differs') : 'recomputed';
@@ -53,12 +52,6 @@ async function findRecorded(log: EventLog, id: string): Promise<Anomaly | null> 
     }
   }
   return null;
-}
-
-async function* readLog(log: EventLog, id: string): AsyncIterable<TapeRecord[]> {
-  const { trades } = topicNames('');
-  const partition = partitionOf(id.slice(0, id.indexOf(':')), await log.partitions(trades));
-  for await (const batch of readTopic(log, trades, partition)) yield batch.map((value) => decodeTapeRecord(value));
 }
 
 async function* readTopic(log: EventLog, topic: string, partition: number): AsyncIterable<Uint8Array[]> {

@@ -43,7 +43,7 @@ async function expectedLines(trades: readonly TradeText[]): Promise<Map<string, 
     yield trades.map(asTrade);
   }
   const { anomalies } = await backtest({
-    tape: batches(),
+    tapes: [batches()],
     policy,
     onBar: (bar) => add(`bars ${bar.symbol}`, encodeBar(bar)),
   });

@@ -102,7 +102,7 @@ async function expected(trades: readonly TradeText[]): Promise<Map<string, strin
     }));
   }
   const onBar = (bar: Parameters<typeof encodeBar>[0]): void => push(lines, `bars ${bar.symbol}`, encodeBar(bar));
-  const { anomalies } = await backtest({ tape: tape(), policy: policyOf({ budget: BUDGET }), onBar });
+  const { anomalies } = await backtest({ tapes: [tape()], policy: policyOf({ budget: BUDGET }), onBar });
   for (const anomaly of anomalies) push(lines, `anomalies ${anomaly.symbol}`, encodeAnomaly(anomaly));
   return lines;
 }
