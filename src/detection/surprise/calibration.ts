@@ -12,7 +12,7 @@ const DAY_S = 86_400;
 /** Counts halve in two weeks, so that the tail drifts with the market. */
 const HALF_LIFE_S = 14 * DAY_S;
 /** Share of the peaks that open an incident of their own: measured; the rest fall into one that is open, or into warm-up. */
-const PEAKS_OPEN = 0.67;
+const PEAKS_OPEN = 0.55;
 export const WARNING_LOG_PERIOD: number = log(4 * DAY_S);
 export const CRITICAL_LOG_PERIOD: number = log(40 * DAY_S);
 
