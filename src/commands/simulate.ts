@@ -33,7 +33,7 @@ export async function runSimulate(options: SimulateCommand): Promise<void> {
   const exchange = await startExchange({
     host: networkHost,
     port: whole(options.port, '--port', 0, 65_535),
-    speed: Number(options.speed),
+    speed: speedOf(options.speed),
     faults: parseFaults(options.fault),
     ...source,
   });
@@ -65,7 +65,8 @@ function marketSource(count: number, seed: number, limit: number | null): Source
     symbols: market.symbols.map(({ name }) => name),
     startMs,
     source: (untilMs) => {
-      const trades = left > 0 ? market.next(untilMs).slice(0, left) : [];
+      if (left === 0) return null;
+      const trades = market.next(untilMs).slice(0, left);
       left -= trades.length;
       return trades;
     },
@@ -96,6 +97,7 @@ async function tapeSource(paths: readonly string[]): Promise<Source> {
     symbols: [...new Set(trades.map(({ symbol }) => symbol))],
     startMs: first.timeUs / 1000,
     source: (untilMs) => {
+      if (at === trades.length) return null;
       const from = at;
       while (at < trades.length && at - from < 4096 && trades[at]!.timeUs <= untilMs * 1000) at++;
       return trades.slice(from, at);
@@ -118,6 +120,14 @@ function writeMarket(options: SimulateCommand, count: number, seed: number, tota
   if (options.labels)
     writeFileSync(options.labels, market.labels.map((label) => `${JSON.stringify(label)}\n`).join(''));
   say(`${total} trades of ${count} symbols, ${market.labels.length} labelled anomalies`);
+}
+
+/** @throws TapewatchError `usage`. */
+function speedOf(text: string): number {
+  const speed = Number(text);
+  if (!(speed > 0 && speed <= 1e6))
+    throw new TapewatchError('usage', `--speed is ${text}: it must be a number above 0, up to 1000000.`);
+  return speed;
 }
 
 function whole(text: string, name: string, min: number, max: number): number {

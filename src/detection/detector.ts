@@ -165,8 +165,8 @@ export class SymbolDetector {
     const quote = trade.price * trade.volume;
     this.#addToBar(trade, quote);
     const buy = trade.side === 'buy';
-    this.#windows.add(second, trade.price, quote, buy ? quote : 0, 1, buy ? 1 : 0);
-    this.#followOrder(trade, second, quote);
+    this.#windows.add(trade.price, quote, buy ? quote : 0, 1, buy ? 1 : 0);
+    this.#followOrder(trade, quote);
     this.#windows.measure(this.#logReturn);
     this.#score(second);
   }
@@ -182,7 +182,6 @@ export class SymbolDetector {
     this.#learnTick(bar.close);
     s[SCALAR.price] = bar.close;
     this.#windows.add(
-      second,
       bar.close,
       bar.quoteVolume,
       bar.quoteVolume * buyShare,
@@ -651,7 +650,7 @@ export class SymbolDetector {
   }
 
   /** Fills of one taker order share time and side. */
-  #followOrder(trade: Trade, second: number, quote: number): void {
+  #followOrder(trade: Trade, quote: number): void {
     const s = this.#s;
     const side = trade.side === 'buy' ? 1 : -1;
     const same = s[SCALAR.orderTime] === trade.timestamp && s[SCALAR.orderSide] === side && s[SCALAR.orderFills]! > 0;
@@ -659,7 +658,7 @@ export class SymbolDetector {
     s[SCALAR.orderSide] = side;
     s[SCALAR.orderFills] = same ? s[SCALAR.orderFills]! + 1 : 1;
     s[SCALAR.orderQuote] = same ? s[SCALAR.orderQuote]! + quote : quote;
-    this.#windows.addOrder(second, same ? (s[SCALAR.orderFills] === 2 ? 2 : 1) : 0, s[SCALAR.orderQuote]!);
+    this.#windows.addOrder(same ? (s[SCALAR.orderFills] === 2 ? 2 : 1) : 0, s[SCALAR.orderQuote]!);
   }
 }
 

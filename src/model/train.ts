@@ -25,7 +25,8 @@ export interface TrainOptions {
 /** Vectors kept a symbol, and for all symbols together. */
 const SAMPLE_A_SYMBOL = 4000;
 const SAMPLE = 40_000;
-const TREES = 100;
+/** Enough for a stable order of scores; each costs time at every trade. */
+const TREES = 64;
 const SAMPLE_SIZE = 256;
 const SETTINGS = { budget: 1, close_after_s: 600, rules: [] } as const;
 

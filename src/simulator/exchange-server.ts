@@ -70,7 +70,7 @@ class Exchange {
   #repeat = 0;
   #haltedUntil = 0;
   #refused: { readonly status: 429 | 418; readonly until: number } | null = null;
-  #pending: readonly TradeText[] = [];
+  #toldStillMs = 0;
   #timers: { cancel(): void }[] = [];
   #stopped = false;
 
@@ -153,20 +153,31 @@ class Exchange {
 
   #publishUntil(untilMs: number): void {
     for (;;) {
-      if (this.#pending.length === 0) this.#pending = this.#options.source(untilMs) ?? [];
-      if (this.#pending.length === 0) break;
-      for (const trade of this.#pending) {
+      const trades = this.#options.source(untilMs);
+      if (trades === null) {
+        this.#standStill();
+        return;
+      }
+      if (trades.length === 0) break;
+      for (const trade of trades) {
         this.#advance(trade.timeUs / 1000);
         this.#archive.add(trade);
         this.#published++;
         this.#publish(trade);
       }
-      this.#pending = [];
     }
     this.#advance(untilMs);
   }
 
-  /** Moves simulated time on: the streams of every second speak, faults come due. */
+  /** After a tape's last trade simulated time stands still, so that nothing follows but what the tape holds. */
+  #standStill(): void {
+    const now = this.#options.host.now();
+    if (now - this.#toldStillMs < 1000) return;
+    this.#toldStillMs = now;
+    this.#tick();
+  }
+
+  /** Moves simulated time on: faults come due, a new second is told. */
   #advance(timeMs: number): void {
     if (timeMs > this.#timeMs) this.#timeMs = timeMs;
     const due = this.#faults[0];
@@ -177,6 +188,11 @@ class Exchange {
     const second = Math.floor(this.#timeMs / 1000);
     if (second === this.#second) return;
     this.#second = second;
+    this.#tick();
+  }
+
+  /** The streams of every second speak. */
+  #tick(): void {
     for (const client of this.#clients) {
       for (const stream of client.streams.names())
         if (isEverySecond(stream)) this.#send(client, stream, tickFrame(stream, this.#timeMs));

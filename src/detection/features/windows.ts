@@ -38,7 +38,8 @@ export const WINDOW_STATE: number =
   WINDOW_COUNT * SUMS +
   COARSE_BUCKETS * COARSE_FIELDS +
   VALUES * (4 + LAG) +
-  WINDOW_COUNT * 2;
+  WINDOW_COUNT * 2 +
+  BUCKET_FIELDS;
 
 export class Windows {
   /** Present value of each series of each window: `window × SERIES_COUNT + series`. */
@@ -56,7 +57,8 @@ export class Windows {
   readonly #waitingCount: Float64Array;
   /** 1 / scale of each value, as of its last sample: state, since the tick and the price move in between. */
   readonly #inverse: Float64Array;
-  readonly #current: Float64Array = new Float64Array(BUCKET_FIELDS);
+  /** The second that is open; it joins the ring when it closes. */
+  readonly #current: Float64Array;
   #reference0 = 0;
   #reference1 = 0;
   #reference2 = 0;
@@ -80,45 +82,37 @@ export class Windows {
     this.#waiting = take(VALUES * LAG);
     this.#weight = take(WINDOW_COUNT);
     this.#waitingCount = take(WINDOW_COUNT);
+    this.#current = take(BUCKET_FIELDS);
     this.derive();
   }
 
   /** Recomputes what follows from the state: after the state was replaced. */
   derive(): void {
     const second = this.#scalar[SCALAR.second]!;
-    const slot = (second & (RING_SECONDS - 1)) * BUCKET_FIELDS;
-    for (let f = 0; f < BUCKET_FIELDS; f++) this.#current[f] = this.#ring[slot + f]!;
     this.#findReferences(second);
   }
 
   /** Opens the bucket of `second`, which no trade has had yet. */
   openSecond(second: number): void {
-    const slot = (second & (RING_SECONDS - 1)) * BUCKET_FIELDS;
-    this.#ring.fill(0, slot, slot + BUCKET_FIELDS);
     this.#current.fill(0);
     this.#findReferences(second);
   }
 
   /** Counts a trade, or the many trades of a history bar, into the current second. */
-  add(second: number, price: number, quote: number, buyQuote: number, trades: number, buys: number): void {
-    const slot = (second & (RING_SECONDS - 1)) * BUCKET_FIELDS;
+  add(price: number, quote: number, buyQuote: number, trades: number, buys: number): void {
     const current = this.#current;
     current[BUCKET.trades] = current[BUCKET.trades]! + trades;
     current[BUCKET.buys] = current[BUCKET.buys]! + buys;
     current[BUCKET.quote] = current[BUCKET.quote]! + quote;
     current[BUCKET.buyQuote] = current[BUCKET.buyQuote]! + buyQuote;
     current[BUCKET.close] = price;
-    for (let f = 0; f < BUCKET_FIELDS; f++) this.#ring[slot + f] = current[f]!;
   }
 
   /** Counts what is known of the present taker order: its fills beyond the first, its notional so far. */
-  addOrder(second: number, rush: number, notional: number): void {
-    const slot = (second & (RING_SECONDS - 1)) * BUCKET_FIELDS;
+  addOrder(rush: number, notional: number): void {
     const current = this.#current;
     current[BUCKET.rush] = current[BUCKET.rush]! + rush;
     if (notional > current[BUCKET.largest]!) current[BUCKET.largest] = notional;
-    this.#ring[slot + BUCKET.rush] = current[BUCKET.rush]!;
-    this.#ring[slot + BUCKET.largest] = current[BUCKET.largest]!;
   }
 
   get secondRush(): number {
@@ -158,6 +152,7 @@ export class Windows {
    */
   closeSecond(second: number, learn: boolean, logReturns: (reference: number) => number): void {
     const current = this.#current;
+    this.#ring.set(current, (second & (RING_SECONDS - 1)) * BUCKET_FIELDS);
     const before = this.#closeAt(second - 1);
     const r = before > 0 ? logReturns(before) : 0;
     const squaredReturn = r * r;
