@@ -97,4 +97,6 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else process.exitCode = tellError(error);
+  // What failed may have left something open that would keep the process alive.
+  setTimeout(() => process.exit(), 500).unref();
 }

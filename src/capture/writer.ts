@@ -23,6 +23,7 @@ export class Writer {
   #bytes = 0;
   #running: Promise<void> | null = null;
   #pressed = false;
+  #closing = false;
 
   constructor(log: EventLog, clock: Clock, handlers: WriterHandlers) {
     this.#log = log;
@@ -40,8 +41,12 @@ export class Writer {
     this.#running ??= this.#run();
   }
 
-  /** Resolves when everything pushed so far is on disk. */
+  /**
+   * Resolves when everything pushed so far is on disk, or the log refuses: what is lost then was never acknowledged, and the
+   * next start fetches it by id.
+   */
   async flush(): Promise<void> {
+    this.#closing = true;
     while (this.#running) await this.#running;
   }
 
@@ -53,6 +58,7 @@ export class Writer {
         await this.#log.append(batch);
       } catch (error) {
         this.#handlers.failed(error);
+        if (this.#closing) break;
         await this.#clock.sleep(RETRY_MS);
         continue;
       }

@@ -2,6 +2,7 @@
 import { type Capture, startCapture } from '../capture/capture.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import type { TopicNames } from '../event-log/topics.ts';
+import { TapewatchError } from '../market/error.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Values } from '../settings.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -18,6 +19,8 @@ export interface LiveCaptureOptions {
   readonly wsEndpoints: readonly string[];
   readonly restEndpoints: readonly string[];
   readonly hint: string;
+  /** Ends the command: the log can't go on. */
+  readonly fail: (error: unknown) => void;
 }
 
 export function capture(options: LiveCaptureOptions): Promise<Capture> {
@@ -53,7 +56,10 @@ export function capture(options: LiveCaptureOptions): Promise<Capture> {
           `${symbol}: ${trades} missing trades ${outcome === 'repaired' ? 'fetched over REST' : 'lost, marked as a gap'}.`,
         );
       },
-      logFailed: (error) => screen.note(error instanceof Error ? error.message : String(error)),
+      logFailed: (error) => {
+        if (error instanceof TapewatchError && error.code === 'log_full') options.fail(error);
+        else screen.note(error instanceof Error ? error.message : String(error));
+      },
       waiting: (ms, status) =>
         screen.note(`The exchange asks for patience (${status || 'request budget'}): ${Math.ceil(ms / 1000)} s.`),
     },

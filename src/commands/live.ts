@@ -9,7 +9,7 @@ import { TapewatchError } from '../market/error.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { DetectionService } from '../pipeline/detection-service.ts';
 import type { Values } from '../settings.ts';
-import { createNetworkTransport } from '../transport/network.ts';
+import { createNetworkTransport, processClock } from '../transport/network.ts';
 import { Views } from '../views/views.ts';
 import { capture as startingCapture } from './live-capture.ts';
 import { say } from './output.ts';
@@ -30,6 +30,8 @@ export interface LiveOptions {
 const GROUP = 'detect';
 const LAG_MS = 2000;
 const RETENTION_MS = 3_600_000;
+const UNHANDLED_GRACE_MS = 500;
+const SHUT_DOWN_MS = 4000;
 
 /** Runs until Ctrl-C; resolves when all that was read is in the log. */
 export async function runLive(options: LiveOptions): Promise<void> {
@@ -79,13 +81,15 @@ export async function runLive(options: LiveOptions): Promise<void> {
   const failed = Promise.withResolvers<never>();
   const running = service.run(stop.signal);
   const viewing = views.run(stop.signal);
+  // When the disk is full lmdb also rejects promises that nobody holds. The log's own error says more, so it goes first.
+  process.on('unhandledRejection', (error) => setTimeout(() => failed.reject(error), UNHANDLED_GRACE_MS).unref());
   running.catch(failed.reject);
   viewing.catch(failed.reject);
   const transport = createNetworkTransport();
   const screen = new Screen({ views, json: options.json, address });
   let capture: Capture | null = null;
   try {
-    capture = await startingCapture({ ...options, log, topics, transport, metrics, screen });
+    capture = await startingCapture({ ...options, log, topics, transport, metrics, screen, fail: failed.reject });
     say(`Watching ${options.symbols.length} symbols; API on ${address}, documented at ${address}/docs. Ctrl-C stops.`);
     screen.start();
     const chores = [
@@ -95,6 +99,11 @@ export async function runLive(options: LiveOptions): Promise<void> {
     await Promise.race([interrupted(), failed.promise]).finally(() => chores.forEach(clearInterval));
   } finally {
     screen.stop();
+    // A log that can't write may not even close: what it acknowledged is on disk all the same.
+    await Promise.race([shutDown(), processClock.sleep(SHUT_DOWN_MS)]);
+  }
+
+  async function shutDown(): Promise<void> {
     await capture?.stop();
     stop.abort();
     await Promise.allSettled([running, viewing]);

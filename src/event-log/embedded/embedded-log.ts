@@ -1,5 +1,5 @@
 /** The log of one process: the `EventLog` port on LMDB. Every acknowledged write is on disk. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statfsSync } from 'node:fs';
 import { TapewatchError } from '../../market/error.ts';
 import type {
   Bounds,
@@ -29,6 +29,13 @@ export interface EmbeddedLog extends EventLog {
 }
 
 const RETENTION_STEP = 2000;
+/** lmdb calls a full disk an input/output error; with less than this left, full is what it is. */
+const FULL_BELOW_BYTES = 4 << 20;
+
+function freeBytes(dir: string): number {
+  const { bavail, bsize } = statfsSync(dir);
+  return bavail * bsize;
+}
 
 /** @throws TapewatchError `log_busy`, `log_corrupt` or `log_full`, saying what to do. */
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EmbeddedLog> {
@@ -171,7 +178,7 @@ class Embedded implements EmbeddedLog {
     } catch (cause) {
       if (cause instanceof TapewatchError) throw cause;
       const { message } = cause as Error;
-      if (/MDB_MAP_FULL|ENOSPC|No space left/i.test(message)) {
+      if (/MDB_MAP_FULL|ENOSPC|No space left/i.test(message) || freeBytes(this.#dir) < FULL_BELOW_BYTES) {
         throw new TapewatchError(
           'log_full',
           `The disk of the data folder ${this.#dir} is full: free some space, then start again. Nothing acknowledged is lost.`,

@@ -51,9 +51,18 @@ export class Storage {
 
   /** Runs `write` in one transaction; resolves once it is on disk. */
   async transaction<T>(write: () => T): Promise<T> {
-    const result = await this.#root.transaction(write);
-    await this.#root.flushed;
-    return result;
+    try {
+      const result = await this.#root.transaction(write);
+      await this.#root.flushed;
+      return result;
+    } catch (error) {
+      // lmdb tells why a commit failed by a promise of its own, which must not go unhandled.
+      const { commitError } = error as { commitError?: Promise<never> };
+      await commitError?.catch((cause: unknown) => {
+        throw new Error((cause as Error).message, { cause });
+      });
+      throw error;
+    }
   }
 
   topic(name: string): Topic {
@@ -72,7 +81,7 @@ export class Storage {
       );
     }
     const topic: Topic = { ...spec, id: this.#topics.size + 1 };
-    this.#root.put(['topic', spec.name], topic);
+    this.#root.putSync(['topic', spec.name], topic);
     this.#topics.set(spec.name, topic);
   }
 
@@ -82,8 +91,8 @@ export class Storage {
     if (partition >= topic.partitions)
       throw new TapewatchError('not_found', `Topic ${record.topic} has no partition ${partition}.`);
     const offset = this.#number(['end', topic.id, partition]);
-    this.#root.put(['end', topic.id, partition], offset + 1);
-    this.#records.put([topic.id, partition, offset], pack(timestamp, record.key, record.value));
+    this.#root.putSync(['end', topic.id, partition], offset + 1);
+    this.#records.putSync([topic.id, partition, offset], pack(timestamp, record.key, record.value));
     if (topic.cleanup === 'compact' && record.key !== null)
       this.#replaceLatest(topic.id, partition, record.key, offset, record.value);
     return { topic: record.topic, partition, offset };
@@ -92,11 +101,11 @@ export class Storage {
   #replaceLatest(id: number, partition: number, key: string, offset: number, value: Uint8Array | null): void {
     const latest = ['latest', id, partition, key];
     const before = this.#root.get(latest) as number | undefined;
-    if (before !== undefined) this.#records.remove([id, partition, before]);
+    if (before !== undefined) this.#records.removeSync([id, partition, before]);
     if (value === null) {
-      this.#records.remove([id, partition, offset]);
-      this.#root.remove(latest);
-    } else this.#root.put(latest, offset);
+      this.#records.removeSync([id, partition, offset]);
+      this.#root.removeSync(latest);
+    } else this.#root.putSync(latest, offset);
   }
 
   bounds(name: string, partition: number): Bounds {
@@ -112,7 +121,7 @@ export class Storage {
   }
 
   commitOffset(group: string, { topic, partition, offset }: Position): void {
-    this.#root.put(['offset', group, topic, partition], offset);
+    this.#root.putSync(['offset', group, topic, partition], offset);
   }
 
   committed(group: string, topic: string, partition: number): number | null {
@@ -121,7 +130,7 @@ export class Storage {
 
   nextGeneration(group: string): number {
     const generation = this.#number(['generation', group]) + 1;
-    this.#root.put(['generation', group], generation);
+    this.#root.putSync(['generation', group], generation);
     return generation;
   }
 
@@ -132,10 +141,10 @@ export class Storage {
     let next = first;
     for (const record of this.scan(name, partition, first)) {
       if (record.timestamp >= before || next - first >= limit) break;
-      this.#records.remove([id, partition, record.offset]);
+      this.#records.removeSync([id, partition, record.offset]);
       next = record.offset + 1;
     }
-    if (next > first) this.#root.put(['first', id, partition], next);
+    if (next > first) this.#root.putSync(['first', id, partition], next);
     return next - first >= limit;
   }
 
