@@ -484,6 +484,8 @@ export class SymbolDetector {
     const s = this.#s;
     const since = s[SCALAR.second]!;
     if (s[SCALAR.observed]! < WARM_UP_S || s[SCALAR.cut] === 1 || since < s[SCALAR.wholeFrom]!) return;
+    // History is learned from, never alerted on.
+    if (s[SCALAR.lastTradeId]! < 0) return;
     const active = this.#active();
     const kind = KIND_INDEX.silence;
     const tiers = this.#silenceTiers();
