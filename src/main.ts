@@ -67,6 +67,7 @@ program
   .option('--model <file>', 'model to use instead of the one shipped')
   .option('--budget <n>', 'incidents a symbol-day that you will read (default: 1)')
   .option('--bars <file>', 'write 1 s bars with score and level to this file')
+  .option('--jobs <n>', 'threads to divide the symbols among (default: one a core)')
   .action(async (options) => (await import('./commands/backtest.ts')).runBacktest(options));
 
 program

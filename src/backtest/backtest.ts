@@ -1,44 +1,68 @@
-/** A tape through the same step as live: its anomalies in one order, its bars, and what it cost. */
+/** Tapes through the same step as live: their anomalies in one order, for one or several policies, on one or several cores. */
 import type { Policy } from '../detection/detector.ts';
-import type { Activate, Anomaly, Bar, TapeRecord } from '../market/records.ts';
-import { TapeDetector } from '../pipeline/tape-detector.ts';
+import type { Anomaly, Bar, TapeRecord } from '../market/records.ts';
+import { dividedStep } from './division.ts';
+import { Step, type StepOptions, type StepResult } from './step.ts';
+import { byPlace, type Stretch } from './trace.ts';
 
 export interface BacktestOptions {
   /** Tapes that share no symbol: one of files, or one a partition of a log, whose control records are its own. */
   readonly tapes: readonly AsyncIterable<readonly TapeRecord[]>[];
   readonly policy: Policy;
-  readonly resolve?: (activate: Activate, before: Policy) => Policy | null;
+  /** Other policies with the same model, over the same records: for a sweep. */
+  readonly variants?: readonly Policy[];
+  readonly resolve?: NonNullable<StepOptions['resolve']>;
   readonly onBar?: (bar: Bar) => void;
+  readonly trace?: StepOptions['trace'];
+  /** Threads to use at most (1). One where bars are asked for or activations resolved, which no other thread can do. */
+  readonly threads?: number;
+  /** What part of the tape has been read, 0 to 1: a short one is then left to a single thread, which costs less. */
+  readonly share?: () => number;
 }
 
 export interface BacktestResult {
   /** Ordered by (timestamp, symbol, n). */
   readonly anomalies: readonly Anomaly[];
+  /** The same of each variant. */
+  readonly variants: readonly (readonly Anomaly[])[];
+  /** By symbol and time; none without a trace. */
+  readonly stretches: readonly Stretch[];
   readonly trades: number;
   readonly symbols: number;
   readonly lateTrades: number;
 }
 
 export async function backtest(options: BacktestOptions): Promise<BacktestResult> {
-  const anomalies: Anomaly[] = [];
-  const onBar = options.onBar ?? ((): void => undefined);
-  const output = { anomaly: (anomaly: Anomaly) => anomalies.push(anomaly), bar: onBar };
-  const { policy, resolve } = options;
-  const runs = options.tapes.map((tape) => ({
-    tape,
-    detector: new TapeDetector({ policy, output, ...(resolve ? { resolve } : {}) }),
-  }));
-  for (const { tape, detector } of runs) {
-    for await (const batch of tape) for (const record of batch) detector.push(record);
-  }
-  const detectors = runs.flatMap(({ detector }) => [...detector.detectors.values()]);
+  const { tapes, policy, variants = [], onBar, resolve, trace = 'none', threads = 1, share } = options;
+  const policies = [policy, ...variants];
+  const step = { policies, trace, ...(onBar ? { onBar } : {}), ...(resolve ? { resolve } : {}) };
+  const [tape] = tapes;
+  const divisible = tape && tapes.length === 1 && !onBar && !resolve && threads > 1;
+  const results = divisible ? await dividedStep(tape, step, threads, share) : await stepByStep(tapes, step);
+  const sum = (count: (result: StepResult) => number): number =>
+    results.reduce((total, result) => total + count(result), 0);
+  const [anomalies, ...others] = policies.map((_, i) => results.flatMap((result) => result.anomalies[i]!).sort(byTime));
   return {
-    // The sort is stable, and a symbol's records come in their order.
-    anomalies: anomalies.sort(
-      (a, b) => a.timestamp - b.timestamp || (a.symbol < b.symbol ? -1 : a.symbol > b.symbol ? 1 : 0),
-    ),
-    trades: runs.reduce((sum, { detector }) => sum + detector.trades, 0),
-    symbols: detectors.length,
-    lateTrades: detectors.reduce((sum, { lateTrades }) => sum + lateTrades, 0),
+    anomalies: anomalies!,
+    variants: others,
+    stretches: results.flatMap(({ stretches }) => stretches).sort(byPlace),
+    trades: sum(({ trades }) => trades),
+    symbols: sum(({ symbols }) => symbols),
+    lateTrades: sum(({ lateTrades }) => lateTrades),
   };
+}
+
+async function stepByStep(tapes: BacktestOptions['tapes'], options: StepOptions): Promise<StepResult[]> {
+  const results: StepResult[] = [];
+  for (const tape of tapes) {
+    const step = new Step(options);
+    for await (const batch of tape) for (const record of batch) step.push(record);
+    results.push(step.result());
+  }
+  return results;
+}
+
+/** The sort is stable, and a symbol's records come in their order. */
+function byTime(a: Anomaly, b: Anomaly): number {
+  return a.timestamp - b.timestamp || (a.symbol < b.symbol ? -1 : a.symbol > b.symbol ? 1 : 0);
 }

@@ -1,5 +1,6 @@
 /** `tapewatch backtest`: tapes in, anomalies out as NDJSON, in one order, the same bytes each time. */
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { backtest } from '../backtest/backtest.ts';
 import { encodeAnomaly, encodeBar } from '../market/codec.ts';
 import { TapewatchError } from '../market/error.ts';
@@ -12,18 +13,31 @@ export interface BacktestCommand extends PolicyOptions {
   readonly tape: readonly string[];
   readonly symbol?: string;
   readonly bars?: string;
+  readonly jobs?: string;
 }
 
 export async function runBacktest(options: BacktestCommand): Promise<void> {
   const policy = policyOf(options);
   const bars = options.bars === undefined ? null : new BarFile(options.bars);
   const started = process.cpuUsage();
+  let read = 0;
   const { tapes, bytes, close } = await openTapes(options.tape, {
     ...(options.symbol ? { symbol: options.symbol } : {}),
-    onProgress: (read) => progress.show(read),
+    onProgress: (count) => {
+      read = count;
+      progress.show(count);
+    },
   });
   const progress = new Progress('backtest', bytes);
-  const result = await backtest({ tapes, policy, ...(bars ? { onBar: (bar: Bar) => bars.write(bar) } : {}) });
+  const asked = options.jobs === undefined ? null : jobsOf(options.jobs);
+  const result = await backtest({
+    tapes,
+    policy,
+    ...(asked === null
+      ? { threads: availableParallelism(), share: () => read / Math.max(1, bytes) }
+      : { threads: asked }),
+    ...(bars ? { onBar: (bar: Bar) => bars.write(bar) } : {}),
+  });
   await close();
   progress.end();
   bars?.close();
@@ -33,6 +47,14 @@ export async function runBacktest(options: BacktestCommand): Promise<void> {
   say(
     `${result.trades} trades of ${result.symbols} symbol${result.symbols === 1 ? '' : 's'}, ${opened} incidents, ${((user + system) / 1e6).toFixed(1)} s of CPU`,
   );
+}
+
+/** @throws TapewatchError `usage`. */
+function jobsOf(text: string): number {
+  const jobs = Number(text);
+  if (!Number.isInteger(jobs) || jobs < 1 || jobs > 256)
+    throw new TapewatchError('usage', `--jobs is ${text}: it must be a whole number from 1 to 256.`);
+  return jobs;
 }
 
 class BarFile {

@@ -7,7 +7,11 @@ import { TapewatchError } from '../market/error.ts';
 
 const CHUNK_BYTES = 1 << 20;
 
-export async function readBytes(path: string): Promise<AsyncIterable<Uint8Array>> {
+/** `onBytes` counts the file's own bytes, packed as they lie, so that their sum comes to its size. */
+export async function readBytes(
+  path: string,
+  onBytes: (count: number) => void = () => undefined,
+): Promise<AsyncIterable<Uint8Array>> {
   const file = await open(path).catch((cause: unknown) => {
     throw new TapewatchError('tape_unreadable', `Can't open the tape ${path}: ${(cause as Error).message}.`, { cause });
   });
@@ -19,6 +23,7 @@ export async function readBytes(path: string): Promise<AsyncIterable<Uint8Array>
         path,
         createReadStream(path, { highWaterMark: CHUNK_BYTES }),
         createGunzip({ chunkSize: CHUNK_BYTES }),
+        onBytes,
       );
     }
     if (head.readUInt32LE(0) === 0x04034b50) {
@@ -29,15 +34,30 @@ export async function readBytes(path: string): Promise<AsyncIterable<Uint8Array>
         return bytes;
       });
       const raw = createReadStream(path, { start: member.start, end: member.end - 1, highWaterMark: CHUNK_BYTES });
-      return member.deflated ? unpacked(path, raw, createInflateRaw({ chunkSize: CHUNK_BYTES })) : raw;
+      return member.deflated
+        ? unpacked(path, raw, createInflateRaw({ chunkSize: CHUNK_BYTES }), onBytes)
+        : counted(raw, onBytes);
     }
-    return createReadStream(path, { highWaterMark: CHUNK_BYTES });
+    return counted(createReadStream(path, { highWaterMark: CHUNK_BYTES }), onBytes);
   } finally {
     await file.close();
   }
 }
 
-async function* unpacked(path: string, source: Readable, inflate: NodeJS.ReadWriteStream): AsyncIterable<Uint8Array> {
+async function* counted(source: Readable, onBytes: (count: number) => void): AsyncIterable<Uint8Array> {
+  for await (const chunk of source as AsyncIterable<Uint8Array>) {
+    onBytes(chunk.length);
+    yield chunk;
+  }
+}
+
+async function* unpacked(
+  path: string,
+  source: Readable,
+  inflate: NodeJS.ReadWriteStream,
+  onBytes: (count: number) => void,
+): AsyncIterable<Uint8Array> {
+  source.on('data', (chunk: Uint8Array) => onBytes(chunk.length));
   source.on('error', (cause) => (inflate as unknown as Readable).destroy(cause));
   try {
     for await (const chunk of source.pipe(inflate) as unknown as AsyncIterable<Uint8Array>) yield chunk;

@@ -23,10 +23,7 @@ export async function* readTapeFile(
 ): AsyncIterable<FileBatch> {
   const symbol = options.symbol ?? symbolOfName(path);
   const lines = new Lines(path, symbol);
-  for await (const chunk of await readBytes(path)) {
-    options.onBytes?.(chunk.length);
-    yield* lines.push(chunk);
-  }
+  for await (const chunk of await readBytes(path, options.onBytes)) yield* lines.push(chunk);
   yield* lines.end();
 }
 

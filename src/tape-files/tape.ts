@@ -11,7 +11,7 @@ const BATCH = 4096;
 export interface TapeOptions {
   /** The symbol of rows that name none, for files whose name does not tell it. */
   readonly symbol?: string;
-  /** Called with the bytes (unpacked) read so far. */
+  /** Called with the bytes read so far, as they lie on disk. */
   readonly onProgress?: (bytes: number) => void;
 }
 
