@@ -7,8 +7,10 @@ import { type FastifyInstance, fastify } from 'fastify';
 import { TapewatchError } from '../market/error.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Views } from '../views/views.ts';
+import { pageRoutes } from './routes/page.ts';
 import { readRoutes } from './routes/read.ts';
 import { streamRoutes } from './routes/stream.ts';
+import { watchRoutes } from './routes/watch.ts';
 
 export interface AppOptions {
   readonly views: Views;
@@ -16,6 +18,8 @@ export interface AppOptions {
   /** Why it is not ready, or null where it is. */
   readonly notReady: () => string | null;
   readonly version: string;
+  /** Folder of the built dashboard, null where there is none. */
+  readonly page?: string | null;
 }
 
 const BODY_BYTES_MAX = 8 << 20;
@@ -63,6 +67,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   });
   await app.register(readRoutes(options.views), { prefix: '/v1' });
   await app.register(streamRoutes(options.views), { prefix: '/v1' });
+  await app.register(watchRoutes(options), { prefix: '/v1' });
+  if (options.page) await app.register(pageRoutes(options.page));
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   app.get('/healthz', { schema: { hide: true } }, () => ({ status: 'ok' }));
   app.get('/readyz', { schema: { hide: true } }, (request, reply) => {

@@ -13,6 +13,7 @@ import { createNetworkTransport, processClock } from '../transport/network.ts';
 import { Views } from '../views/views.ts';
 import { capture as startingCapture } from './live-capture.ts';
 import { say } from './output.ts';
+import { pageFolder } from './page.ts';
 import { Screen } from './screen.ts';
 
 export interface LiveOptions {
@@ -66,6 +67,7 @@ export async function runLive(options: LiveOptions): Promise<void> {
     views,
     metrics,
     version: options.version,
+    page: await pageFolder(),
     notReady: () => (service.isReady ? null : 'State is being restored.'),
   });
   const address = await app
@@ -90,7 +92,9 @@ export async function runLive(options: LiveOptions): Promise<void> {
   let capture: Capture | null = null;
   try {
     capture = await startingCapture({ ...options, log, topics, transport, metrics, screen, fail: failed.reject });
-    say(`Watching ${options.symbols.length} symbols; API on ${address}, documented at ${address}/docs. Ctrl-C stops.`);
+    say(
+      `Watching ${options.symbols.length} symbols on ${address}; the API is documented at ${address}/docs. Ctrl-C stops.`,
+    );
     screen.start();
     const chores = [
       setInterval(() => void setLag(), LAG_MS),

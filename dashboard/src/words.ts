@@ -1,0 +1,193 @@
+/** Numbers and names as a trader says them. Pure. */
+import type { Anomaly, Kind, Severity } from '../../src/market/records.ts';
+
+interface KindWords {
+  readonly name: string;
+  readonly sentence: string;
+}
+
+export const KIND_WORDS: Readonly<Record<Kind, KindWords>> = {
+  price_jump: { name: 'Price jump', sentence: 'The price moved further than it usually does in so short a time.' },
+  flash_crash: { name: 'Flash crash', sentence: 'The price fell steeply and came back within moments.' },
+  volume_burst: { name: 'Volume burst', sentence: 'Far more money changed hands than is usual here.' },
+  trade_rate_burst: { name: 'Trade burst', sentence: 'Trades came far faster than is usual here.' },
+  rush_orders: { name: 'Rush orders', sentence: 'Takers swept many price levels with single orders.' },
+  large_trade: { name: 'Large trade', sentence: 'One order was far larger than those before it.' },
+  one_sided_flow: { name: 'One-sided flow', sentence: 'Nearly all takers stood on the same side.' },
+  pump: { name: 'Pump', sentence: 'Buyers pushed the price up together.' },
+  dump: { name: 'Dump', sentence: 'Sellers pushed the price down together.' },
+  silence: { name: 'Silence', sentence: 'Nobody traded for longer than is usual here.' },
+  wash_suspicion: {
+    name: 'Wash suspicion',
+    sentence: 'Equal sizes went back and forth: perhaps one hand on both sides.',
+  },
+  data_fault: { name: 'Data fault', sentence: 'The tape itself is not whole: trades are missing or wrong.' },
+  multivariate: { name: 'Odd mixture', sentence: 'No single number stands out; their combination is unusual.' },
+};
+
+export const SEVERITY_RANK: Readonly<Record<Severity, number>> = { notice: 1, warning: 2, critical: 3 };
+
+const PHASE_WORDS = { open: 'opened', escalate: 'grew worse', update: 'went on', close: 'closed' } as const;
+
+export function phaseWord(phase: Anomaly['phase']): string {
+  return PHASE_WORDS[phase];
+}
+
+export function kindName(kind: string): string {
+  return KIND_WORDS[kind as Kind]?.name ?? sentenceCase(kind);
+}
+
+export function arrowOf(direction: Anomaly['direction']): string {
+  return direction === 'up' ? '▲' : direction === 'down' ? '▼' : '●';
+}
+
+const FEATURE_WORDS: readonly (readonly [RegExp, string, Unit])[] = [
+  [/^net_buys$/, 'Buy orders more than sell orders', 'orders'],
+  [/^net_sells$/, 'Sell orders more than buy orders', 'orders'],
+  [/^buys$/, 'Taker buy orders', 'orders'],
+  [/^sells$/, 'Taker sell orders', 'orders'],
+  [/^log_return$|^return$/, 'Price change', 'percent'],
+  [/volatility/, 'Volatility', 'percent'],
+  [/^trades$|^trade_count$/, 'Trades', 'trades'],
+  [/^quote_volume$|notional|^largest/, 'Traded value', 'quote'],
+  [/^waiting$/, 'Time without a trade', 'seconds'],
+  [/^affected_trades$/, 'Trades affected', 'trades'],
+  [/imbalance|share|ratio/, '', 'share'],
+  [/^interarrival/, 'Time between trades', 'seconds'],
+];
+
+export type Unit = 'orders' | 'trades' | 'percent' | 'quote' | 'seconds' | 'share' | 'plain';
+
+export interface FeatureWords {
+  readonly name: string;
+  readonly unit: Unit;
+  /** Length of its window, s; null where it has none. */
+  readonly window_s: number | null;
+}
+
+/** `quote_volume_5s` → traded value, in the quote asset, over 5 s. */
+export function featureWords(feature: string): FeatureWords {
+  const window = /_(\d+)s$/.exec(feature);
+  const base = window ? feature.slice(0, window.index) : feature.replace(/_s$/, '');
+  const known = FEATURE_WORDS.find(([pattern]) => pattern.test(base));
+  return {
+    name: known?.[1] || sentenceCase(base),
+    unit: known?.[2] ?? 'plain',
+    window_s: window ? Number(window[1]) : null,
+  };
+}
+
+export function featureValue(value: number, unit: Unit, symbol: string): string {
+  switch (unit) {
+    case 'percent':
+      return percent(Math.expm1(value));
+    case 'quote':
+      return `${short(value)} ${quoteAsset(symbol)}`;
+    case 'seconds':
+      return duration(value);
+    case 'share':
+      return `${Math.round(value * 100)} %`;
+    case 'plain':
+      return short(value);
+    default:
+      return `${short(value)} ${unit}`;
+  }
+}
+
+const QUOTES = ['USDT', 'USDC', 'FDUSD', 'TUSD', 'BUSD', 'USD', 'EUR', 'TRY', 'BTC', 'ETH', 'BNB'];
+
+export function quoteAsset(symbol: string): string {
+  return QUOTES.find((quote) => symbol.endsWith(quote) && symbol.length > quote.length) ?? '';
+}
+
+export function baseAsset(symbol: string): string {
+  const quote = quoteAsset(symbol);
+  return quote ? symbol.slice(0, -quote.length) : symbol;
+}
+
+/** Three digits that can be compared at a glance: 0.0123, 12.3, 1.23k, 45.6M. */
+export function short(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 1e9) return `${digits(value / 1e9)}B`;
+  if (size >= 1e6) return `${digits(value / 1e6)}M`;
+  if (size >= 1e4) return `${digits(value / 1e3)}k`;
+  return digits(value);
+}
+
+function digits(value: number): string {
+  const size = Math.abs(value);
+  if (Number.isInteger(value) && size < 1e4) return String(value);
+  if (size >= 100) return value.toFixed(0);
+  if (size >= 10) return value.toFixed(1);
+  if (size >= 1) return value.toFixed(2);
+  return value === 0 ? '0' : String(Number(value.toPrecision(2)));
+}
+
+export function percent(share: number, signed = true): string {
+  const value = share * 100;
+  const text = value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
+  return `${signed && value > 0 ? '+' : ''}${text.replace('-', '−')} %`;
+}
+
+/** A length of time in one unit: 45 s, 12 min, 3 h, 5 d. */
+export function duration(seconds: number): string {
+  const s = Math.abs(seconds);
+  if (s < 1) return `${Math.round(s * 1000)} ms`;
+  if (s < 90) return `${s < 10 ? Number(s.toFixed(1)) : Math.round(s)} s`;
+  if (s < 5400) return `${Math.round(s / 60)} min`;
+  if (s < 129_600) return `${Math.round(s / 3600)} h`;
+  if (s < 63_072_000) return `${Math.round(s / 86_400)} d`;
+  return `${Math.round(s / 31_536_000)} y`;
+}
+
+/** A score, log10 of a return period in seconds, as the shortest duration: 40s, 12m, 3h, 5d. */
+export function rarity(score: number): string {
+  if (!(score > 0)) return '–';
+  return duration(10 ** score)
+    .replace(' min', 'm')
+    .replace(' ', '');
+}
+
+/** How rare, in words. */
+export function onceIn(seconds: number): string {
+  if (seconds > 3e9) return 'never seen before';
+  return `once in ${duration(seconds)
+    .replace(/ s$/, ' seconds')
+    .replace(/ min$/, ' minutes')
+    .replace(/ h$/, ' hours')
+    .replace(/ d$/, ' days')
+    .replace(/ y$/, ' years')}`;
+}
+
+export function clock(ms: number): string {
+  return new Date(ms).toISOString().slice(11, 19);
+}
+
+export function clockFine(ms: number): string {
+  return new Date(ms).toISOString().slice(11, 23);
+}
+
+export function day(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}
+
+export function ago(ms: number, now: number): string {
+  const s = Math.max(0, (now - ms) / 1000);
+  return s < 5 ? 'now' : `${duration(s)} ago`;
+}
+
+/** A price with as many decimals as the market uses. */
+export function price(value: number, decimals: number): string {
+  return value.toLocaleString('en-US', { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+}
+
+/** Decimals that tell neighbouring prices of this size apart, at least those of the value itself. */
+export function decimalsOf(value: number): number {
+  const own = String(Number(value.toPrecision(10))).split('.')[1]?.length ?? 0;
+  return Math.min(8, Math.max(own, value >= 100 ? 2 : value >= 1 ? 3 : 4));
+}
+
+function sentenceCase(name: string): string {
+  const text = name.replaceAll('_', ' ');
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
