@@ -11,6 +11,7 @@ import {
   clockFine,
   day,
   decimalsOf,
+  featureRange,
   featureValue,
   featureWords,
   KIND_WORDS,
@@ -59,13 +60,13 @@ function Explained({ anomaly, story, trades, bars }: Evidence) {
   const marked = useMemo(() => story.filter(({ phase }) => phase !== 'close'), [story]);
   // The chart begins anew with other bars: it shall keep those of its first answer.
   const around = useMemo(() => bars, [anomaly.id]);
-  const arrow = direction === 'up' ? ' up' : direction === 'down' ? ' down' : '';
+  const way = kind === 'pump' || kind === 'dump' ? 'none' : direction;
   return (
     <article class="anomaly" aria-labelledby="anomaly-title">
       <header class="view-head">
         <h1 id="anomaly-title">
-          <a href={hrefOf({ view: 'symbol', symbol })}>{symbol}</a> {kindName(kind)}
-          {arrow && <span class={direction}>{arrow}</span>}
+          <a href={hrefOf({ view: 'symbol', symbol })}>{symbol}</a> {kindName(kind)}{' '}
+          {way !== 'none' && <span class={way}>{way}</span>}
         </h1>
         <span class={`badge ${severity}`}>{severity}</span>
         <span class="fact">
@@ -171,9 +172,7 @@ function Comparison({ anomaly }: { readonly anomaly: Anomaly }) {
                 <td class="number">
                   <b>{featureValue(actual[name]!, unit, symbol)}</b>
                 </td>
-                <td class="number muted">
-                  {usual && `${featureValue(usual[0], unit, symbol)} to ${featureValue(usual[1], unit, symbol)}`}
-                </td>
+                <td class="number muted">{usual && featureRange(usual, unit, symbol)}</td>
                 <td>
                   <span class="share" style={{ '--share': share }}>
                     <i />

@@ -3,13 +3,13 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { go, hrefOf } from './address.ts';
 import { incidents } from './alerts.ts';
-import { beat, now, oddness, type Row, rows, STEP_S, STEPS, upToNow } from './market.ts';
+import { beat, now, oddLately, type Row, rows, STEP_S, STEPS, upToNow } from './market.ts';
 import { marketWide } from './market-wide.ts';
 import { isDark } from './preferences.ts';
-import { clock, kindName, rarity } from './words.ts';
+import { clock, kindName, oddStep, rarity } from './words.ts';
 
 const ROWS_MAX = 60;
-const ODD_FROM = 0.8;
+const ODD_FROM = 0.75;
 
 export function oddCounts(): readonly number[] {
   const counts = new Array<number>(STEPS).fill(0);
@@ -79,7 +79,7 @@ export function MarketView() {
         <h1 id="market-title">Market</h1>
         <span class="muted">
           {pointed
-            ? `${pointed.row.symbol}  ${clock(now - (STEPS - 1 - pointed.step) * STEP_S * 1000)}  ${Math.round((pointed.row.peaks[pointed.step] ?? 0) * 100)} % of its alert level`
+            ? `${pointed.row.symbol}  ${clock(now - (STEPS - 1 - pointed.step) * STEP_S * 1000)}  ${Math.round((pointed.row.peaks[pointed.step] ?? 0) * 100)} % of the way to an alert`
             : `how near each symbol came to its alert level, last ${(STEPS * STEP_S) / 60} minutes`}
         </span>
       </header>
@@ -152,13 +152,13 @@ export function MarketView() {
 /** What has been odd lately keeps its place for a while. */
 function heat(row: Row): number {
   const { peaks } = upToNow(row);
-  let sum = oddness(row);
+  let sum = oddLately(row);
   for (let i = 0; i < STEPS; i++) sum += Math.max(0, (peaks[i] ?? 0) - 0.5) * (i / STEPS);
   return sum;
 }
 
 function rowHeight(count: number): number {
-  return count > 30 ? 14 : 20;
+  return count > 30 ? 14 : count > 15 ? 20 : 26;
 }
 
 function draw(canvas: HTMLCanvasElement | null, list: readonly Row[]): void {
@@ -180,8 +180,9 @@ function draw(canvas: HTMLCanvasElement | null, list: readonly Row[]): void {
   list.forEach((row, y) => {
     row.peaks.forEach((peak, x) => {
       if (peak <= 0.02) return;
-      context.globalAlpha = peak < 0.6 ? 0.15 + peak * 0.5 : 1;
-      context.fillStyle = colours[peak >= 1 ? 3 : peak >= 0.8 ? 2 : peak >= 0.6 ? 1 : 0]!;
+      const step = oddStep(peak);
+      context.globalAlpha = step === 0 ? 0.25 + peak : 1;
+      context.fillStyle = colours[step]!;
       context.fillRect(x * cell + 0.5, y * rowPx + 1, cell - 1, rowPx - 2);
     });
   });

@@ -4,6 +4,7 @@
  */
 import { signal } from '@preact/signals';
 import type { Bar, Status, Trade } from '../../src/market/records.ts';
+import { oddness } from '../../src/views/watch-row.ts';
 
 export interface Row {
   readonly symbol: string;
@@ -64,7 +65,7 @@ export function takeBar(bar: Bar): void {
   row.score = bar.score;
   row.level = bar.level;
   row.closes[STEPS - 1] = bar.close;
-  if (bar.level > 0) row.peaks[STEPS - 1] = Math.max(row.peaks[STEPS - 1] ?? 0, bar.score / bar.level);
+  row.peaks[STEPS - 1] = Math.max(row.peaks[STEPS - 1] ?? 0, oddness(bar.score, bar.level));
   row.version++;
   const listeners = barListeners.get(bar.symbol);
   if (listeners) for (const listener of listeners) listener(bar);
@@ -103,8 +104,8 @@ export function changed(): void {
   }, BEAT_MS);
 }
 
-/** How near the symbol came to its level within the last half minute: 1 is at the level. */
-export function oddness(row: Row): number {
+/** The greatest oddness of the last half minute. */
+export function oddLately(row: Row): number {
   const behind = stepOf(now) - row.step;
   const at = STEPS - 1 + behind;
   return Math.max(row.peaks[at] ?? 0, row.peaks[at - 1] ?? 0);

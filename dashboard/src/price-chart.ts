@@ -21,12 +21,13 @@ import {
   type UTCTimestamp,
 } from 'lightweight-charts';
 import type { Anomaly, Bar, Trade } from '../../src/market/records.ts';
+import { oddness } from '../../src/views/watch-row.ts';
 import { type Candle, CandleRow } from './candles.ts';
-import { decimalsOf, kindName, rarity, SEVERITY_RANK } from './words.ts';
+import { decimalsOf, kindName, oddStep, rarity, SEVERITY_RANK } from './words.ts';
 
 const MARKERS_MAX = 150;
-/** Beyond this many markers in sight they have no text. */
-const TEXTS_MAX = 8;
+/** Room a marker's text takes; a neighbour within it has none. */
+const TEXT_PX = 90;
 /** Older candles are asked for when fewer than this many are left of the view. */
 const AHEAD = 30;
 
@@ -224,8 +225,7 @@ export class PriceChart {
   }
 
   #scoreOf({ time, score, level }: Candle): { time: UTCTimestamp; value: number; color: string } {
-    const share = level > 0 ? score / level : 0;
-    const step = share >= 1 ? 3 : share >= 0.8 ? 2 : share >= 0.6 ? 1 : 0;
+    const step = oddStep(oddness(score, level));
     return { time: time as UTCTimestamp, value: Math.max(0, score), color: this.#colours[`odd-${step}`]! };
   }
 
@@ -246,10 +246,10 @@ export class PriceChart {
     let marked = [...worst].sort(([a], [b]) => a - b);
     if (marked.length > MARKERS_MAX)
       marked = marked.filter(([, { severity }]) => severity !== 'notice').slice(-MARKERS_MAX);
-    const key = marked.map(([time, { id }]) => `${time}${id}`).join();
+    const worded = this.#withRoom(marked);
+    const key = marked.map(([time, { id }]) => `${time}${id}${worded.has(time)}`).join();
     if (key === this.#marked) return;
     this.#marked = key;
-    const isWordy = marked.length <= TEXTS_MAX;
     this.#markers.setMarkers(
       marked.map(
         ([time, { id, direction, severity, kind }]): SeriesMarker<Time> => ({
@@ -258,10 +258,25 @@ export class PriceChart {
           position: direction === 'up' ? 'belowBar' : 'aboveBar',
           shape: direction === 'up' ? 'arrowUp' : direction === 'down' ? 'arrowDown' : 'circle',
           color: this.#colours[severity]!,
-          ...(isWordy ? { text: kindName(kind) } : {}),
+          ...(worded.has(time) ? { text: kindName(kind) } : {}),
         }),
       ),
     );
+  }
+
+  /** Which of the markers have room for a text, the worst first. */
+  #withRoom(marked: readonly (readonly [number, Anomaly])[]): ReadonlySet<number> {
+    const pixels = this.#chart.timeScale().options().barSpacing;
+    const worded = new Set<number>();
+    const taken: number[] = [];
+    const byRank = [...marked].sort(([, a], [, b]) => SEVERITY_RANK[b.severity] - SEVERITY_RANK[a.severity]);
+    for (const [time] of byRank) {
+      const at = (this.#row.indexOf(time) ?? 0) * pixels;
+      if (taken.some((other) => Math.abs(other - at) < TEXT_PX)) continue;
+      taken.push(at);
+      worded.add(time);
+    }
+    return worded;
   }
 
   #open(event: MouseEventParams): void {

@@ -2,13 +2,14 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Anomaly } from '../../src/market/records.ts';
+import { oddness } from '../../src/views/watch-row.ts';
 import { address, setQuery } from './address.ts';
 import { incidents } from './alerts.ts';
 import { Chart } from './chart.tsx';
 import { beat, change, now, rows } from './market.ts';
 import { get } from './server.ts';
 import { Tape } from './tape.tsx';
-import { ago, decimalsOf, percent, price, rarity, short } from './words.ts';
+import { ago, decimalsOf, oddStep, percent, price, rarity } from './words.ts';
 
 export const INTERVALS: readonly (readonly [number, string])[] = [
   [1, '1 s'],
@@ -53,7 +54,7 @@ export function SymbolView({ symbol }: { readonly symbol: string }) {
 function SymbolHead({ symbol, interval_s }: { readonly symbol: string; readonly interval_s: number }) {
   void beat.value;
   const row = rows.get(symbol);
-  const share = row && row.level > 0 ? row.score / row.level : 0;
+  const share = row ? oddness(row.score, row.level) : 0;
   return (
     <header class="view-head">
       <h1>{symbol}</h1>
@@ -62,13 +63,10 @@ function SymbolHead({ symbol, interval_s }: { readonly symbol: string; readonly 
           <span class="big">{price(row.price, decimalsOf(row.price))}</span>
           <span class={change(row) >= 0 ? 'up' : 'down'}>{percent(change(row))} 1 h</span>
           <span class="fact">
-            <i>as odd as once in</i> <b class={`odd-text-${step(share)}`}>{rarity(row.score)}</b>
+            <i>as odd as once in</i> <b class={`odd-text-${oddStep(share)}`}>{rarity(row.score)}</b>
           </span>
           <span class="fact">
             <i>alerts at</i> {rarity(row.level)}
-          </span>
-          <span class="fact">
-            <i>alerts 1 h</i> {short(row.alerts)}
           </span>
           {now - row.timestamp > 5000 && (
             <span class="fact">
@@ -91,8 +89,4 @@ function SymbolHead({ symbol, interval_s }: { readonly symbol: string; readonly 
       </div>
     </header>
   );
-}
-
-function step(share: number): 0 | 1 | 2 | 3 {
-  return share >= 1 ? 3 : share >= 0.8 ? 2 : share >= 0.6 ? 1 : 0;
 }

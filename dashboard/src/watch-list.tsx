@@ -2,12 +2,13 @@
 import { signal, useComputed, useSignal } from '@preact/signals';
 import { Component } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { oddness } from '../../src/views/watch-row.ts';
 import { address, go } from './address.ts';
 import { incidents } from './alerts.ts';
-import { beat, change, isLoaded, now, oddness, type Row, rows, upToNow } from './market.ts';
+import { beat, change, isLoaded, now, oddLately, type Row, rows, upToNow } from './market.ts';
 import { type Order, order } from './preferences.ts';
 import { Sparkline } from './sparkline.tsx';
-import { decimalsOf, percent, price, rarity } from './words.ts';
+import { baseAsset, decimalsOf, oddStep, percent, price, quoteAsset, rarity } from './words.ts';
 
 const ROW_PX = 30;
 const SPARE_ROWS = 6;
@@ -151,7 +152,7 @@ function useSorted() {
 }
 
 const KEYS: Readonly<Record<Order, (row: Row) => number>> = {
-  odd: oddness,
+  odd: oddLately,
   symbol: () => 0,
   change: (row) => Math.abs(change(row)),
   alerts: ({ alerts }) => alerts,
@@ -179,7 +180,7 @@ class WatchRow extends Component<WatchRowProps> {
 
   override render({ row, index, selected, quiet }: WatchRowProps) {
     const moved = change(row);
-    const share = quiet ? 0 : row.level > 0 ? row.score / row.level : 0;
+    const share = quiet ? 0 : oddness(row.score, row.level);
     const halted = row.status === 'halted';
     return (
       <div
@@ -192,7 +193,8 @@ class WatchRow extends Component<WatchRowProps> {
         onClick={() => go({ view: 'symbol', symbol: row.symbol })}
       >
         <div role="gridcell" class="c-symbol">
-          <span class="name">{row.symbol}</span>
+          <span class="name">{baseAsset(row.symbol)}</span>
+          <span class="muted quote">{quoteAsset(row.symbol)}</span>
           {halted && <span class="tag">halted</span>}
         </div>
         <div role="gridcell" class="c-spark">
@@ -203,7 +205,7 @@ class WatchRow extends Component<WatchRowProps> {
           <span class={moved > 0 ? 'up' : moved < 0 ? 'down' : 'muted'}>{percent(moved)}</span>
         </div>
         <div role="gridcell" class="c-odd" title={oddTitle(row, quiet)}>
-          <span class={`odd ${oddClass(share)}`} style={{ '--share': Math.min(1, share) }}>
+          <span class={`odd odd-${oddStep(share)}`} style={{ '--share': Math.min(1, share) }}>
             {quiet ? 'quiet' : rarity(row.score)}
           </span>
         </div>
@@ -213,10 +215,6 @@ class WatchRow extends Component<WatchRowProps> {
       </div>
     );
   }
-}
-
-export function oddClass(share: number): string {
-  return share >= 1 ? 'odd-3' : share >= 0.8 ? 'odd-2' : share >= 0.6 ? 'odd-1' : 'odd-0';
 }
 
 function oddTitle(row: Row, quiet: boolean): string {

@@ -27,7 +27,7 @@ export const KIND_WORDS: Readonly<Record<Kind, KindWords>> = {
 
 export const SEVERITY_RANK: Readonly<Record<Severity, number>> = { notice: 1, warning: 2, critical: 3 };
 
-const PHASE_WORDS = { open: 'opened', escalate: 'grew worse', update: 'went on', close: 'closed' } as const;
+const PHASE_WORDS = { open: 'opened', escalate: 'grew worse', update: 'joined in', close: 'closed' } as const;
 
 export function phaseWord(phase: Anomaly['phase']): string {
   return PHASE_WORDS[phase];
@@ -94,6 +94,14 @@ export function featureValue(value: number, unit: Unit, symbol: string): string 
   }
 }
 
+/** A usual range, its unit said once. */
+export function featureRange([low, high]: readonly [number, number], unit: Unit, symbol: string): string {
+  const from = featureValue(low, unit, symbol);
+  const to = featureValue(high, unit, symbol);
+  const name = / [^ ]+$/.exec(to)?.[0] ?? '';
+  return `${name !== '' && from.endsWith(name) ? from.slice(0, -name.length) : from} to ${to}`;
+}
+
 const QUOTES = ['USDT', 'USDC', 'FDUSD', 'TUSD', 'BUSD', 'USD', 'EUR', 'TRY', 'BTC', 'ETH', 'BNB'];
 
 export function quoteAsset(symbol: string): string {
@@ -146,6 +154,11 @@ export function rarity(score: number): string {
   return duration(10 ** score)
     .replace(' min', 'm')
     .replace(' ', '');
+}
+
+/** Oddness in four steps, as colours show it: usual, somewhat, near the level, at it. */
+export function oddStep(oddness: number): 0 | 1 | 2 | 3 {
+  return oddness >= 1 ? 3 : oddness >= 0.75 ? 2 : oddness >= 0.4 ? 1 : 0;
 }
 
 /** How rare, in words. */

@@ -14,7 +14,7 @@ export interface WatchRow {
   readonly alerts: number;
   /** Closing price of each step, oldest first; null before the first bar. */
   readonly closes: readonly (number | null)[];
-  /** Strongest score over its level of each step; 0 where nothing traded. */
+  /** Greatest oddness of each step; 0 where nothing traded. */
   readonly peaks: readonly number[];
 }
 
@@ -26,6 +26,16 @@ export interface Steps {
 }
 
 const HOUR_MS = 3_600_000;
+/** Peaks within ten minutes count once, so that nothing is rarer than usual below this return period (log10 s). */
+const USUAL_SCORE = Math.log10(600);
+
+/** A level below half an hour would make the usual look odd. */
+const LEAST_LEVEL = Math.log10(1800);
+
+/** How near a score comes to the level that opens an incident: 0 is usual, 1 is at the level. */
+export function oddness(score: number, level: number): number {
+  return Math.max(0, (score - USUAL_SCORE) / (Math.max(level, LEAST_LEVEL) - USUAL_SCORE));
+}
 
 export function watchRow(view: SymbolView, steps: Steps, alerts: number): WatchRow {
   const { symbol, price, timestamp, score, level, bars } = view;
@@ -41,7 +51,7 @@ export function watchRow(view: SymbolView, steps: Steps, alerts: number): WatchR
     if (step < 0) before = bar.close;
     else if (step < steps.count) {
       closes[step] = bar.close;
-      if (bar.level > 0) peaks[step] = Math.max(peaks[step]!, Math.round((bar.score / bar.level) * 100) / 100);
+      peaks[step] = Math.max(peaks[step]!, Math.round(oddness(bar.score, bar.level) * 100) / 100);
     }
   }
   for (let step = 0; step < steps.count; step++) before = closes[step] ??= before;

@@ -33,7 +33,7 @@ const WatchShape = Type.Object({
       reference: Type.Number({ description: 'Price an hour ago, or that of the oldest bar held' }),
       alerts: Type.Integer({ description: 'Incidents opened in the last hour of event time' }),
       closes: Type.Array(Type.Union([Type.Number(), Type.Null()])),
-      peaks: Type.Array(Type.Number({ description: 'Strongest score over its level' })),
+      peaks: Type.Array(Type.Number({ description: 'Oddness: 0 is usual, 1 opens an incident' })),
     }),
   ),
 });
