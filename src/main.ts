@@ -91,6 +91,7 @@ program
   .option('--fault <list>', 'faults by simulated second: cut@60,hole@90:5,…', '')
   .option('--out <file>', 'no server: write the trades as NDJSON')
   .option('--labels <file>', 'with --out: write the labelled anomalies')
+  .option('--anomalies <some|plan|none>', 'now and then one; every kind in every size; or a calm market', 'some')
   .action(async (options) => (await import('./commands/simulate.ts')).runSimulate(options));
 
 try {

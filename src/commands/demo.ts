@@ -21,6 +21,8 @@ const SYMBOLS = 10;
 const BEFORE_S = 4500;
 const FIRST_ANOMALY_S = 12;
 const ANOMALY_EVERY_S = 30;
+/** Between two of one symbol: each is to be a story of its own. */
+const CALM_S = 120;
 const DEMO_BUDGET = '24';
 
 export async function runDemo(options: DemoCommand, version: string): Promise<void> {
@@ -35,6 +37,7 @@ export async function runDemo(options: DemoCommand, version: string): Promise<vo
     startMs: startMs - BEFORE_S * 1000,
     quiet_s: BEFORE_S + FIRST_ANOMALY_S * speed,
     every_s: ANOMALY_EVERY_S * speed,
+    calm_s: CALM_S,
   });
   const before: TradeText[] = [];
   for (let more = market.next(startMs); more.length > 0; more = market.next(startMs)) before.push(...more);

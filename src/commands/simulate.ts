@@ -5,7 +5,7 @@ import { TapewatchError } from '../market/error.ts';
 import { isTrade, type TradeText } from '../market/records.ts';
 import { startExchange } from '../simulator/exchange-server.ts';
 import { parseFaults } from '../simulator/faults.ts';
-import { Market } from '../simulator/market-model.ts';
+import { Market, type MarketOptions } from '../simulator/market-model.ts';
 import { readTape } from '../tape-files/tape.ts';
 import { networkHost } from '../transport/network.ts';
 import { Progress, print, say } from './output.ts';
@@ -20,6 +20,7 @@ export interface SimulateCommand {
   readonly fault: string;
   readonly out?: string;
   readonly labels?: string;
+  readonly anomalies: string;
 }
 
 const START_MS = Date.UTC(2026, 0, 5);
@@ -27,9 +28,13 @@ const START_MS = Date.UTC(2026, 0, 5);
 export async function runSimulate(options: SimulateCommand): Promise<void> {
   const count = whole(options.symbols, '--symbols', 1, 2000);
   const seed = whole(options.seed, '--seed', 0, 2 ** 31);
+  const anomalies = plansOf(options.anomalies);
   const trades = options.trades === undefined ? null : whole(options.trades, '--trades', 1, 1e9);
-  if (options.out !== undefined) return writeMarket(options, count, seed, trades ?? 1_000_000);
-  const source = options.tape ? await tapeSource(options.tape) : marketSource(count, seed, trades);
+  if (options.out !== undefined)
+    return writeMarket(options, { seed, symbols: count, startMs: START_MS, anomalies }, trades ?? 1_000_000);
+  const source = options.tape
+    ? await tapeSource(options.tape)
+    : marketSource({ seed, symbols: count, startMs: START_MS, anomalies }, trades);
   const exchange = await startExchange({
     host: networkHost,
     port: whole(options.port, '--port', 0, 65_535),
@@ -57,13 +62,12 @@ interface Source {
   readonly source: (untilMs: number) => readonly TradeText[] | null;
 }
 
-function marketSource(count: number, seed: number, limit: number | null): Source {
-  const startMs = START_MS;
-  const market = new Market({ seed, symbols: count, startMs });
+function marketSource(options: MarketOptions, limit: number | null): Source {
+  const market = new Market(options);
   let left = limit ?? Number.POSITIVE_INFINITY;
   return {
     symbols: market.symbols.map(({ name }) => name),
-    startMs,
+    startMs: options.startMs,
     source: (untilMs) => {
       if (left === 0) return null;
       const trades = market.next(untilMs).slice(0, left);
@@ -105,21 +109,30 @@ async function tapeSource(paths: readonly string[]): Promise<Source> {
   };
 }
 
-function writeMarket(options: SimulateCommand, count: number, seed: number, total: number): void {
-  const market = new Market({ seed, symbols: count, startMs: START_MS });
+function writeMarket(options: SimulateCommand, asked: MarketOptions, total: number): void {
+  const market = new Market(asked);
+  let lastMs = 0;
   const file = openSync(options.out!, 'w');
   const progress = new Progress('simulate', total);
   for (let written = 0; written < total; ) {
     const trades = market.next(Number.POSITIVE_INFINITY).slice(0, total - written);
     writeSync(file, trades.map((trade) => `${encodeTrade(trade)}\n`).join(''));
     written += trades.length;
+    lastMs = trades.at(-1)!.timeUs / 1000;
     progress.show(written);
   }
   closeSync(file);
   progress.end();
-  if (options.labels)
-    writeFileSync(options.labels, market.labels.map((label) => `${JSON.stringify(label)}\n`).join(''));
-  say(`${total} trades of ${count} symbols, ${market.labels.length} labelled anomalies`);
+  // The last one may have begun after the tape's end.
+  const labels = market.labels.filter(({ start }) => start <= lastMs);
+  if (options.labels) writeFileSync(options.labels, labels.map((label) => `${JSON.stringify(label)}\n`).join(''));
+  say(`${total} trades of ${asked.symbols} symbols, ${labels.length} labelled anomalies`);
+}
+
+/** @throws TapewatchError `usage`. */
+function plansOf(text: string): 'some' | 'plan' | 'none' {
+  if (text === 'some' || text === 'plan' || text === 'none') return text;
+  throw new TapewatchError('usage', `--anomalies is ${text}: it must be some, plan or none.`);
 }
 
 /** @throws TapewatchError `usage`. */

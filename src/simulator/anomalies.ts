@@ -1,111 +1,256 @@
-/** Labelled anomalies: what each does to a symbol's orders while it lasts, and when the market has them. */
-
-import type { Random } from '../market/random.ts';
+/**
+ * Labelled anomalies: for each kind the extra orders, the price path, the silence or the hole that make one of a size.
+ * Size s means s times the symbol's own record of the hour before in the quantity that defines the kind:
+ *
+ * | kind | quantity | window |
+ * |---|---|---|
+ * | price_jump | absolute log return; the new price stays | 5 s |
+ * | flash_crash | absolute log return; 60 to 95 % is retraced within 20 s | 15 s |
+ * | pump, dump | log return up or down, with volume and rush orders of that side at 0.5 + s/2 times their records; then a third to two thirds is given back | 30 s |
+ * | volume_burst | quote volume, in more orders than usual but fewer than twice the record or 2 s | 15 s |
+ * | trade_rate_burst | trades, all small | 15 s |
+ * | rush_orders | taker orders of several fills, together no more than the record of volume | 15 s |
+ * | large_trade | notional of one taker order | — |
+ * | one_sided_flow | taker orders of one side in a row, and no others, at twice the usual rate | — |
+ * | wash_suspicion | orders followed at once by one of equal size on the other side at the same price | 60 s |
+ * | multivariate | volume, trades, rush orders and a return against the flow, each at √s / 2 of its record | 15 s |
+ * | silence | no record, but ten times the usual (mean) wait between orders, times s | — |
+ * | data_fault | ten times s ids are missing | — |
+ */
 import type { Kind } from '../market/records.ts';
+import type { Draws } from './draws.ts';
+import type { HourRecords } from './hour.ts';
+import type { SimulatedSymbol } from './symbols.ts';
 
 export interface Label {
   readonly symbol: string;
   readonly kind: Kind;
-  /** Strength: multiples of what is usual for the symbol. */
   readonly size: number;
-  /** Simulated time, ms. */
+  /** Simulated time of the first trade that belongs to it (of a silence: the last before it), and its end, ms. */
   readonly start: number;
   readonly end: number;
+  readonly direction?: 'up' | 'down';
 }
 
-/** How orders differ from usual. `push` is the chance that an order moves the price by a tick against the other side. */
-export interface Effect {
-  readonly rate: number;
+/** A taker order that an anomaly adds to the usual ones. */
+export interface ScriptedOrder {
+  readonly us: number;
+  readonly buy: boolean;
   readonly lots: number;
-  /** Chance of a taker buy, or null for the usual. */
-  readonly buys: number | null;
-  readonly push: number;
-  /** Levels a taker order sweeps beyond the usual. */
-  readonly sweep: number;
-  /** Equal sizes on alternating sides. */
-  readonly wash: boolean;
+  readonly fills: number;
+  /** Levels it walks through. */
+  readonly levels: number;
+  /** Where it trades: at bid or ask, between them, or at the price of the order before. */
+  readonly at: 'quote' | 'inside' | 'last';
+  /** Ids missing on the tape before it. */
+  readonly missingBefore?: number;
 }
 
-const NONE: Effect = { rate: 1, lots: 1, buys: null, push: 0, sweep: 0, wash: false };
+/** What happens to a symbol, from its first order to its end. */
+export interface Script {
+  readonly orders: readonly ScriptedOrder[];
+  /** The price in ticks by time, linear between the points; while it lasts nothing else moves the price. */
+  readonly path: readonly (readonly [us: number, ticks: number])[];
+  /** No usual order comes until then. */
+  readonly aloneUntilUs: number;
+  /** Where it isn't the first order that belongs to it. */
+  readonly startUs?: number;
+  readonly endUs: number;
+  readonly direction?: 'up' | 'down';
+}
 
-const DURATION_S: Readonly<Record<Kind, number>> = {
-  price_jump: 3,
-  flash_crash: 20,
-  volume_burst: 15,
-  trade_rate_burst: 15,
-  rush_orders: 10,
-  large_trade: 1,
-  one_sided_flow: 60,
-  pump: 30,
-  dump: 30,
-  silence: 60,
-  wash_suspicion: 60,
-  data_fault: 1,
-  multivariate: 20,
+export interface Scene {
+  readonly spec: SimulatedSymbol;
+  readonly us: number;
+  /** Last price, ticks. */
+  readonly ticks: number;
+  readonly records: HourRecords;
+  readonly draws: Draws;
+}
+
+const SILENCE_USUAL_WAITS = 10;
+const MISSING_IDS = 10;
+const NOTHING: Omit<Script, 'endUs'> = { orders: [], path: [], aloneUntilUs: 0 };
+
+type Play = (scene: Scene, size: number) => Script;
+
+export function scriptOf(kind: Kind, size: number, scene: Scene): Script {
+  return PLAYS[kind](scene, size);
+}
+
+const PLAYS: Readonly<Record<Kind, Play>> = {
+  price_jump: (scene, size) => {
+    const up = scene.draws.next() < 0.5;
+    const path = pathOf(scene, (up ? 1 : -1) * size * scene.records.window(5).logReturn, [[3, 1]]);
+    const orders = spread(scene, 3, 8, () => ({ buy: up, lots: modest(scene), fills: 1 }));
+    return { ...NOTHING, orders, path, endUs: endOf(scene, 3), direction: up ? 'up' : 'down' };
+  },
+  flash_crash: (scene, size) => {
+    const kept = 0.05 + 0.35 * scene.draws.next();
+    const path = pathOf(scene, -size * scene.records.window(15).logReturn, [
+      [7, 1],
+      [9, 1],
+      [25, kept],
+    ]);
+    const turn = scene.us + 8e6;
+    const orders = spread(scene, 25, 40, (us) => ({ buy: us > turn, lots: modest(scene), fills: 1 }));
+    return { ...NOTHING, orders, path, endUs: endOf(scene, 25), direction: 'down' };
+  },
+  pump: (scene, size) => push(scene, size, true),
+  dump: (scene, size) => push(scene, size, false),
+  volume_burst: (scene, size) => {
+    const { draws } = scene;
+    const { quote, trades, usualQuote } = scene.records.window(15);
+    const count = Math.ceil(Math.max(6, 2 * size, Math.min(trades, 60)));
+    const lots = lotsOf(scene, Math.max(0, size * quote - usualQuote) / count);
+    const orders = spread(scene, 12, count, () => order(draws, lots * (0.6 + 0.8 * draws.next()), 1));
+    return { ...NOTHING, orders, endUs: endOf(scene, 12) };
+  },
+  trade_rate_burst: (scene, size) => {
+    const { quote, trades, usualTrades } = scene.records.window(15);
+    const count = Math.max(2, Math.round(size * trades - usualTrades));
+    const lots = Math.min(modest(scene) / 2, lotsOf(scene, quote / 2 / count));
+    const orders = spread(scene, 12, count, () => order(scene.draws, lots, 1));
+    return { ...NOTHING, orders, endUs: endOf(scene, 12) };
+  },
+  rush_orders: (scene, size) => {
+    const { draws } = scene;
+    const { quote, rush } = scene.records.window(15);
+    const count = Math.round(size * Math.max(1, rush));
+    const lots = lotsOf(scene, (0.6 * quote) / count);
+    const orders = spread(scene, 12, count, () => order(draws, lots, 3 + draws.below(4)));
+    return { ...NOTHING, orders, endUs: endOf(scene, 12) };
+  },
+  large_trade: (scene, size) => {
+    const { draws } = scene;
+    const lots = lotsOf(scene, size * scene.records.largestOrder);
+    const one = { ...order(draws, lots, 5 + draws.below(15)), us: scene.us, levels: 2, at: 'quote' as const };
+    return { ...NOTHING, orders: [one], endUs: scene.us, direction: one.buy ? 'up' : 'down' };
+  },
+  one_sided_flow: (scene, size) => {
+    const { draws, records } = scene;
+    const buy = draws.next() < 0.5;
+    const run = Math.max(3, Math.round(size * records.longestRun));
+    const seconds = Math.min(300, Math.max(5, (run * records.usualWait_s) / 2));
+    const orders = spread(scene, seconds, run, () => ({
+      buy,
+      lots: modest(scene) * Math.exp(draws.normal()),
+      fills: 1,
+    }));
+    const endUs = endOf(scene, seconds);
+    return { ...NOTHING, orders, aloneUntilUs: endUs, endUs, direction: buy ? 'up' : 'down' };
+  },
+  wash_suspicion: (scene, size) => {
+    const { draws, records } = scene;
+    const { pairs, quote } = records.window(60);
+    const count = Math.round(size * Math.max(1, pairs));
+    const lots = Math.max(2, Math.round(Math.min(3 * modest(scene), lotsOf(scene, (0.5 * quote) / (2 * count)))));
+    const orders = spread(scene, 50, count, () => order(draws, lots, 1)).flatMap((first) => [
+      { ...first, at: 'inside' as const },
+      { ...first, at: 'last' as const, us: first.us + 1 + draws.below(900), buy: !first.buy },
+    ]);
+    return { ...NOTHING, orders: inTime(orders), endUs: endOf(scene, 50) + 1000 };
+  },
+  multivariate: (scene, size) => {
+    const { draws } = scene;
+    const share = Math.sqrt(size) / 2;
+    const { logReturn, quote, trades, rush, usualTrades, usualQuote } = scene.records.window(15);
+    const rising = draws.next() < 0.5;
+    let multiple = Math.round(share * rush);
+    const count = Math.max(2, Math.round(share * trades - usualTrades) - multiple);
+    const lots = lotsOf(scene, Math.max(0, share * quote - usualQuote) / count);
+    const orders = spread(scene, 12, count, () => {
+      const fills = multiple-- > 0 ? 2 : 1;
+      return { buy: draws.next() < 0.2 === rising, lots, fills };
+    });
+    const path = pathOf(scene, (rising ? 1 : -1) * share * logReturn, [[12, 1]]);
+    return { ...NOTHING, orders, path, endUs: endOf(scene, 12) };
+  },
+  silence: ({ us, records }, size) => {
+    const endUs = us + Math.round(size * SILENCE_USUAL_WAITS * records.usualWait_s * 1e6);
+    return { ...NOTHING, aloneUntilUs: endUs, endUs };
+  },
+  // Just after a trade, so that nothing else falls due between that trade and the hole.
+  data_fault: (scene, size) => {
+    const [before, after] = spread(scene, 0.001, 2, () => order(scene.draws, modest(scene), 1)) as [
+      ScriptedOrder,
+      ScriptedOrder,
+    ];
+    const orders = [before, { ...after, missingBefore: Math.round(MISSING_IDS * size) }];
+    return { ...NOTHING, orders, startUs: after.us, endUs: after.us };
+  },
 };
 
-/** What a label does at `time`; a flash crash turns at half its length. */
-export function effectOf({ kind, size, start, end }: Label, time: number): Effect {
-  const late = time > (start + end) / 2;
-  switch (kind) {
-    case 'price_jump':
-      return { ...NONE, rate: 8, buys: 0.9, push: 0.5 * size };
-    case 'flash_crash':
-      return { ...NONE, rate: 10, buys: late ? 0.9 : 0.1, push: 0.4 * size };
-    case 'volume_burst':
-      return { ...NONE, rate: 2, lots: 8 * size };
-    case 'trade_rate_burst':
-      return { ...NONE, rate: 8 * size, lots: 0.3 };
-    case 'rush_orders':
-      return { ...NONE, rate: 2, sweep: 3 * size, lots: 2 };
-    case 'large_trade':
-      return { ...NONE, rate: 2, lots: 60 * size };
-    case 'one_sided_flow':
-      return { ...NONE, rate: 1.5, buys: 0.98 };
-    case 'pump':
-      return { ...NONE, rate: 12 * size, lots: 2, buys: 0.93, push: 0.25, sweep: 1 };
-    case 'dump':
-      return { ...NONE, rate: 12 * size, lots: 2, buys: 0.07, push: 0.25, sweep: 1 };
-    case 'silence':
-      return { ...NONE, rate: 0 };
-    case 'wash_suspicion':
-      return { ...NONE, rate: 3, wash: true };
-    case 'multivariate':
-      return { ...NONE, rate: 3 * size, lots: 2 * size, sweep: 2, push: 0.05 };
-    default:
-      return NONE;
-  }
+/** Price, volume and rush orders of one side together, then part of the move is given back. */
+function push(scene: Scene, size: number, up: boolean): Script {
+  const { draws, us } = scene;
+  const { logReturn, quote, rush } = scene.records.window(30);
+  const share = 0.5 + size / 2;
+  const count = Math.max(8, Math.round(share * Math.max(1, rush)));
+  const lots = lotsOf(scene, (share * quote) / (count * 1.15));
+  const back = 1 - (0.33 + 0.33 * draws.next());
+  const path = pathOf(scene, (up ? 1 : -1) * size * logReturn, [
+    [24, 1],
+    [30, 1],
+    [75, back],
+  ]);
+  const rise = spread(scene, 24, count, () => ({ buy: up === draws.next() < 0.93, lots, fills: 2 + draws.below(4) }));
+  const later = { ...scene, us: us + 30e6 };
+  const reversal = spread(later, 45, Math.ceil(count / 3), () => ({
+    buy: up === draws.next() < 0.25,
+    lots: lots / 2,
+    fills: 1,
+  }));
+  return { ...NOTHING, orders: [...rise, ...reversal], path, endUs: endOf(scene, 75), direction: up ? 'up' : 'down' };
 }
 
-export const USUAL: Effect = NONE;
-
-const SCHEDULED: readonly Kind[] = [
-  'pump',
-  'dump',
-  'price_jump',
-  'volume_burst',
-  'trade_rate_burst',
-  'silence',
-  'flash_crash',
-  'rush_orders',
-];
-
-export interface ScheduleOptions {
-  readonly symbols: readonly { readonly name: string; readonly rate: number }[];
-  /** Simulated time before which there is none, ms. */
-  readonly from: number;
-  /** Mean time between two, over the whole market, s. */
-  readonly every_s: number;
+function order(draws: Draws, lots: number, fills: number): Pick<ScriptedOrder, 'buy' | 'lots' | 'fills'> {
+  return { buy: draws.next() < 0.5, lots, fills };
 }
 
-/** Anomalies one after the other, without end. A silence lasts longer the thinner the symbol is. */
-export function* schedule({ symbols, from, every_s }: ScheduleOptions, random: Random): Generator<Label> {
-  for (let at = from, n = 0; ; n++) {
-    const kind = SCHEDULED[n % SCHEDULED.length]!;
-    const { name, rate } = symbols[random.below(symbols.length)]!;
-    const size = [1, 3, 10][random.below(3)]!;
-    const seconds = kind === 'silence' ? Math.max(60, (10 * size) / rate) : DURATION_S[kind];
-    yield { symbol: name, kind, size, start: at, end: at + seconds * 1000 };
-    at += -Math.log(1 - random.next()) * every_s * 1000;
-  }
+/** `count` orders within `seconds`, at random but for the first, which begins it, and the last, which ends it. */
+function spread(
+  { us, draws }: Scene,
+  seconds: number,
+  count: number,
+  make: (us: number) => Pick<ScriptedOrder, 'buy' | 'lots' | 'fills'>,
+): ScriptedOrder[] {
+  const times = Float64Array.from({ length: count }, () => draws.next()).sort();
+  return Array.from(times, (share, i) => {
+    const at = us + Math.round((i === 0 ? 0 : i === count - 1 ? 1 : share) * seconds * 1e6);
+    const { buy, lots, fills } = make(at);
+    return { us: at, buy, lots: Math.max(1, Math.round(lots)), fills, levels: 0, at: 'quote' };
+  });
+}
+
+function inTime(orders: readonly ScriptedOrder[]): ScriptedOrder[] {
+  return [...orders].sort((a, b) => a.us - b.us);
+}
+
+/** Points at `seconds` after the start, each at a share of the whole log return, which is at least one tick. */
+function pathOf(
+  { us, ticks }: Scene,
+  logReturn: number,
+  points: readonly (readonly [seconds: number, share: number])[],
+): [number, number][] {
+  const target = ticks * Math.exp(logReturn);
+  const whole = logReturn > 0 ? Math.max(ticks + 1, target) : Math.max(1, Math.min(ticks - 1, target));
+  const at = points.map(([seconds, share]): [number, number] => [
+    us + Math.round(seconds * 1e6),
+    Math.max(1, Math.round(ticks + share * (whole - ticks))),
+  ]);
+  return [[us, ticks], ...at];
+}
+
+function lotsOf({ spec, ticks }: Scene, quote: number): number {
+  return Math.max(1, Math.round(quote / (ticks * 10 ** (-spec.tickDecimals - spec.lotDecimals))));
+}
+
+/** A usual order, in lots. */
+function modest(scene: Scene): number {
+  return lotsOf(scene, scene.spec.order);
+}
+
+function endOf({ us }: Scene, seconds: number): number {
+  return us + Math.round(seconds * 1e6);
 }

@@ -9,12 +9,13 @@ import { startCapture } from '../../src/capture/capture.ts';
 import { openEmbeddedLog } from '../../src/event-log/embedded/embedded-log.ts';
 import { topicNames, topicSpecs } from '../../src/event-log/topics.ts';
 import { encodeAnomaly, encodeBar } from '../../src/market/codec.ts';
-import type { Trade, TradeText } from '../../src/market/records.ts';
+import type { TapeRecord, Trade, TradeText } from '../../src/market/records.ts';
 import { DEFAULT_MODEL, loadArtefact, settingsId } from '../../src/model/artefact-file.ts';
 import { DetectionService } from '../../src/pipeline/detection-service.ts';
 import { startExchange } from '../../src/simulator/exchange-server.ts';
 import { parseFaults } from '../../src/simulator/faults.ts';
 import { Market } from '../../src/simulator/market-model.ts';
+import { Continuity } from '../../src/tape-files/continuity.ts';
 import { createNetworkTransport, networkHost } from '../../src/transport/network.ts';
 
 const settings = { budget: 24, close_after_s: 600, rules: [] };
@@ -39,8 +40,11 @@ async function expectedLines(trades: readonly TradeText[]): Promise<Map<string, 
     lines.set(symbol, lines.get(symbol) ?? []);
     lines.get(symbol)!.push(line);
   };
-  async function* batches(): AsyncIterable<Trade[]> {
-    yield trades.map(asTrade);
+  async function* batches(): AsyncIterable<TapeRecord[]> {
+    const continuity = new Continuity();
+    const records: TapeRecord[] = [];
+    for (const trade of trades) continuity.admit(asTrade(trade), 0, 'trade', records);
+    yield records;
   }
   const { anomalies } = await backtest({
     tapes: [batches()],

@@ -16,9 +16,10 @@ import { openEmbeddedLog } from '../../src/event-log/embedded/embedded-log.ts';
 import { topicNames } from '../../src/event-log/topics.ts';
 import { encodeAnomaly, encodeBar } from '../../src/market/codec.ts';
 import { Random } from '../../src/market/random.ts';
-import type { Trade, TradeText } from '../../src/market/records.ts';
+import type { TapeRecord, TradeText } from '../../src/market/records.ts';
 import { startExchange } from '../../src/simulator/exchange-server.ts';
 import { Market } from '../../src/simulator/market-model.ts';
+import { Continuity } from '../../src/tape-files/continuity.ts';
 import { networkHost, processClock } from '../../src/transport/network.ts';
 
 const KILLS = Number(process.env['TAPEWATCH_KILLS'] ?? 2);
@@ -91,15 +92,14 @@ test(`${KILLS} kills lose nothing and double nothing (seed ${SEED})`, { timeout:
 
 async function expected(trades: readonly TradeText[]): Promise<Map<string, string[]>> {
   const lines = new Map<string, string[]>();
-  async function* tape(): AsyncIterable<Trade[]> {
-    yield trades.map(({ timeUs, symbol, id, price, volume, side }) => ({
-      timestamp: timeUs / 1000,
-      symbol,
-      id,
-      price: Number(price),
-      volume: Number(volume),
-      side,
-    }));
+  const continuity = new Continuity();
+  const records: TapeRecord[] = [];
+  for (const { timeUs, symbol, id, price, volume, side } of trades) {
+    const trade = { timestamp: timeUs / 1000, symbol, id, price: Number(price), volume: Number(volume), side };
+    continuity.admit(trade, 0, 'trade', records);
+  }
+  async function* tape(): AsyncIterable<TapeRecord[]> {
+    yield records;
   }
   const onBar = (bar: Parameters<typeof encodeBar>[0]): void => push(lines, `bars ${bar.symbol}`, encodeBar(bar));
   const { anomalies } = await backtest({ tapes: [tape()], policy: policyOf({ budget: BUDGET }), onBar });
