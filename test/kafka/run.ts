@@ -10,7 +10,13 @@ const missing = noBroker();
 if (missing) process.stderr.write(`The Kafka tests are skipped: ${missing}.\n`);
 const cluster = missing ? null : await someBroker();
 const env = cluster ? { ...process.env, KAFKA_BROKERS: cluster.brokers.join(',') } : process.env;
-const options = ['--conditions=tapewatch-source', '--test', '--test-concurrency=1', '--test-timeout=600000'];
+const options = [
+  '--conditions=tapewatch-source',
+  '--test',
+  '--test-concurrency=1',
+  '--test-timeout=120000',
+  '--test-force-exit',
+];
 const tests = spawn(process.execPath, [...options, ...process.argv.slice(2)], { stdio: 'inherit', env });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => tests.kill(signal));
 const [code] = (await once(tests, 'exit')) as [number | null];
