@@ -141,7 +141,8 @@ export function Banners() {
     <div class="banners" role="status">
       {gone !== null && (
         <p class="banner gone">
-          <b>The server is gone</b> for {duration(gone)}. What you see is old. Trying again by itself.
+          <b>The server is gone</b>
+          {gone >= 1 ? ` for ${duration(gone)}` : ''}. What you see is old. Trying again by itself.
         </p>
       )}
       {back.value !== null && (

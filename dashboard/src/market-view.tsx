@@ -28,11 +28,7 @@ export function MarketStrip() {
   const most = Math.max(5, rows.size / 5, ...counts);
   const many = manyOf(rows.size);
   return (
-    <a
-      class="strip"
-      href={hrefOf({ view: 'market' })}
-      aria-label={`Market: ${present} of ${rows.size} symbols odd now`}
-    >
+    <a class="strip" href={hrefOf({ view: 'market' })}>
       <svg viewBox={`0 0 ${STEPS * 3} 24`} width={STEPS * 3} height={24} aria-hidden="true">
         {counts.map((count, i) => (
           <rect
@@ -46,7 +42,7 @@ export function MarketStrip() {
         ))}
       </svg>
       <span class="strip-text">
-        <b>{present}</b> odd now
+        <b>{present}</b> odd now<span class="hidden"> of {rows.size} symbols: the market</span>
       </span>
     </a>
   );

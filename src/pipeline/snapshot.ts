@@ -20,7 +20,8 @@ export function encodeSnapshot(head: SnapshotHead, state: Float64Array): Uint8Ar
 /** @throws TapewatchError `record_invalid` where the bytes are no snapshot of this detector. */
 export function decodeSnapshot(bytes: Uint8Array): { readonly head: SnapshotHead; readonly state: Float64Array } {
   const end = bytes.indexOf(10);
-  const body = bytes.slice(end + 1);
+  // A log may hand out a Buffer, whose slice shares the memory of other records.
+  const body = new Uint8Array(bytes.subarray(end + 1));
   if (end < 0 || body.byteLength !== STATE_DOUBLES * 8) {
     throw new TapewatchError(
       'record_invalid',

@@ -1,0 +1,189 @@
+/** The page as a person uses it: Chromium in front of the real server and the simulated exchange. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { noBrowser, oddMarket, openBrowser, type Stage, screenshot, setStage } from './stage.ts';
+
+const SPEED = 4;
+const WIDE = { width: 1480, height: 860 };
+const PHONE = { width: 390, height: 780 };
+const skip = noBrowser;
+const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+let stage: Stage;
+let browser: Browser;
+const faults: string[] = [];
+
+before(async () => {
+  if (skip) return;
+  stage = await setStage(oddMarket(SPEED, 20), SPEED);
+  browser = await openBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await stage?.stop();
+});
+
+async function open(hash: string, size = WIDE, colorScheme: 'dark' | 'light' = 'dark'): Promise<Page> {
+  const page = await browser.newPage({ viewport: size, colorScheme, bypassCSP: true });
+  page.on('pageerror', (error) => faults.push(String(error)));
+  await page.goto(`${stage.url}/${hash}`);
+  return page;
+}
+
+const firstAlert = '.feed-list li a[href*="anomaly"]';
+
+test('prices, tape and chart move by themselves', { skip }, async () => {
+  const page = await open('#/symbol/BTCUSDT');
+  const texts = async (selector: string): Promise<string> => (await page.locator(selector).first().textContent()) ?? '';
+  for (const selector of ['.view-head .big', '.tape ol li', '.watch-rows']) {
+    await page.locator(selector).first().waitFor();
+    const first = await texts(selector);
+    await page.waitForFunction(
+      `document.querySelector(${JSON.stringify(selector)})?.textContent !== ${JSON.stringify(first)}`,
+    );
+  }
+  const spoken = async (): Promise<string> => {
+    await page.locator('.chart').focus();
+    await page.keyboard.press('End');
+    await page.keyboard.press('ArrowRight');
+    return texts('.chart-frame [aria-live]');
+  };
+  await page.waitForTimeout(500);
+  const candle = await spoken();
+  assert.match(candle, /^\d\d:\d\d:\d\d, close [\d.]+, volume/);
+  let later = candle;
+  for (let i = 0; i < 50 && later === candle; i++) {
+    await page.waitForTimeout(200);
+    later = await spoken();
+  }
+  assert.notEqual(later, candle, 'the last candle stands still');
+  await page.close();
+});
+
+test('an alert leads to its evidence, and its address to the same again', { skip }, async () => {
+  const page = await open('');
+  await page.locator(firstAlert).first().waitFor({ timeout: 60_000 });
+  await page.locator(firstAlert).first().click();
+  await page.locator('.anomaly h1').waitFor();
+  const title = await page.locator('.anomaly h1').textContent();
+  assert.match(title!, /^[A-Z]+USDT .+/);
+  await page.locator('.story li').first().waitFor();
+  await page.locator('.trades-table tbody tr').first().waitFor();
+  const measured = await page.locator('.comparison tbody tr').count();
+  const shares = await page.locator('.share-text').allTextContents();
+  assert.ok(measured > 0, 'nothing is compared');
+  const sum = shares.reduce((total, text) => total + Number.parseInt(text, 10), 0);
+  assert.ok(sum >= 97 && sum <= 103, `the parts of the score sum to ${sum} %`);
+  const again = await open(new URL(page.url()).hash);
+  await again.locator('.anomaly h1').waitFor();
+  assert.equal(await again.locator('.anomaly h1').textContent(), title);
+  await again.close();
+  await page.locator('.anomaly h1 a').click();
+  await page.locator('.symbol-view .chart canvas').first().waitFor();
+  await page.close();
+});
+
+test('keys reach everything: search, list, chart, views, themes', { skip }, async () => {
+  const page = await open('');
+  await page.locator('.watch-rows .watch-row').first().waitFor();
+  await page.keyboard.press('/');
+  await page.keyboard.type('doge');
+  await page.keyboard.press('Escape');
+  await page.waitForFunction("document.querySelectorAll('.watch-rows .watch-row').length === 1");
+  await page.locator('.watch-grid').focus();
+  await page.keyboard.press('ArrowDown');
+  await page.waitForURL(/#\/symbol\/DOGEUSDT$/);
+  await page.locator('.symbol-view').waitFor();
+  await page.keyboard.press('4');
+  await page.waitForURL(/interval=60$/);
+  for (const [key, hash] of [
+    ['h', 'health'],
+    ['a', 'alerts'],
+    ['m', 'market'],
+  ] as const) {
+    await page.keyboard.press(key);
+    await page.waitForURL(new RegExp(`#/${hash}$`));
+  }
+  await page.keyboard.press('t');
+  await page.waitForSelector('[data-theme="light"]');
+  await page.keyboard.press('?');
+  await page.locator('dialog[open]').waitFor();
+  await page.keyboard.press('Escape');
+  await page.locator('dialog[open]').waitFor({ state: 'detached' });
+  await page.close();
+});
+
+test('every view, in both themes, wide and narrow: axe finds nothing serious', { skip }, async (t) => {
+  const first = await open('');
+  await first.locator(firstAlert).first().waitFor({ timeout: 60_000 });
+  const anomaly = await first.locator(firstAlert).last().getAttribute('href');
+  await first.close();
+  const views = {
+    watch: '#/',
+    market: '#/market',
+    symbol: '#/symbol/BTCUSDT',
+    anomaly: anomaly!,
+    alerts: '#/alerts',
+    health: '#/health',
+  };
+  const serious: string[] = [];
+  for (const [size, viewport] of Object.entries({ wide: WIDE, phone: PHONE })) {
+    for (const theme of ['dark', 'light'] as const) {
+      const page = await open('', viewport, theme);
+      await page.addScriptTag({ content: axeSource });
+      for (const [name, hash] of Object.entries(views)) {
+        await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
+        await page.waitForTimeout(name === 'symbol' || name === 'anomaly' ? 1200 : 500);
+        await screenshot(page, `${name}-${size}-${theme}`);
+        const found = await page.evaluate<readonly Violation[]>('axe.run().then(({ violations }) => violations)');
+        for (const { id, impact, nodes } of found) {
+          const line = `${name}, ${size}, ${theme}: ${id} (${impact}) at ${nodes.map(({ target }) => target).slice(0, 3)}`;
+          if (impact === 'serious' || impact === 'critical') serious.push(line);
+          else t.diagnostic(line);
+        }
+      }
+      await page.close();
+    }
+  }
+  assert.deepEqual(serious, []);
+});
+
+interface Violation {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { readonly target: string }[];
+}
+
+test('a server that dies is said to be gone, and the page goes on by itself when it is back', { skip }, async () => {
+  const page = await open('#/symbol/ETHUSDT');
+  await page.locator('.tape ol li').first().waitFor();
+  await stage.kill();
+  await page.locator('.banner.gone').waitFor();
+  await screenshot(page, 'server-gone');
+  await stage.start();
+  await page.locator('.banner.back').waitFor({ timeout: 30_000 });
+  await page.locator('.banner.gone').waitFor({ state: 'detached' });
+  const order = (): Promise<string | null> => page.locator('.tape ol li').first().textContent();
+  const seen = await order();
+  for (let i = 0; i < 100 && (await order()) === seen; i++) await page.waitForTimeout(100);
+  assert.notEqual(await order(), seen, 'the tape stands still');
+  await page.close();
+});
+
+test('a lost feed reads otherwise than a lost server', { skip }, async () => {
+  const page = await open('#/health');
+  await page.locator('.watch-rows .watch-row').first().waitFor();
+  await stage.exchange.stop();
+  await page.locator('.banner.lost').waitFor({ timeout: 30_000 });
+  assert.equal(await page.locator('.banner.gone').count(), 0);
+  await screenshot(page, 'feed-lost');
+  await page.close();
+});
+
+test('nothing went wrong in the page meanwhile', { skip }, () => {
+  assert.deepEqual(faults, []);
+});
