@@ -6,9 +6,9 @@
 import { TapewatchError } from '../../market/error.ts';
 import { exp, LN2, log2 } from '../math.ts';
 import { type Kernel, makeKernel } from './kernel.ts';
-import { averagePathLength, grow, type Trees } from './trees.ts';
+import { averagePathLength, grow, type Rows, type Trees } from './trees.ts';
 
-export type Rows = Float32Array | Float64Array;
+export type { Rows };
 
 export interface FitOptions {
   /** Columns of a row. */
@@ -45,7 +45,7 @@ export class IsolationForest {
   /** Score above which a row counts as an anomaly: 0.5, or as `contamination` set it. */
   readonly threshold: number;
   readonly #trees: Trees;
-  readonly #kernel: Kernel;
+  #kernel: Kernel | null = null;
   readonly #scale: number;
 
   private constructor(trees: Trees, features: number, sampleSize: number, threshold: number) {
@@ -53,7 +53,6 @@ export class IsolationForest {
     this.features = features;
     this.sampleSize = sampleSize;
     this.threshold = threshold;
-    this.#kernel = makeKernel(trees, features);
     this.#scale = -LN2 / ((trees.roots.length - 1) * Math.max(1, averagePathLength(sampleSize)));
   }
 
@@ -88,20 +87,22 @@ export class IsolationForest {
   score(rows: Rows, out: Float64Array = new Float64Array(rows.length / this.features)): Float64Array {
     const count = checkRows(rows, this.features);
     if (out.length < count) throw invalid(`out has ${out.length} places for ${count} rows`);
-    for (let i = 0; i < count; i++) out[i] = this.scoreOne(rows, i * this.features);
+    this.#paths.pathSums(rows, out);
+    for (let i = 0; i < count; i++) out[i] = exp(this.#scale * out[i]!);
     return out;
   }
 
   /** Score of the row that begins at `offset`; values are taken as they are, unchecked. */
   scoreOne(rows: Rows, offset = 0): number {
-    return exp(this.#scale * this.#pathSum(rows, offset));
+    return exp(this.#scale * this.#paths.pathSum(rows, offset));
   }
 
   /** Mean path length over the trees, one a row. */
   pathLengths(rows: Rows, out: Float64Array = new Float64Array(rows.length / this.features)): Float64Array {
     const count = checkRows(rows, this.features);
     if (out.length < count) throw invalid(`out has ${out.length} places for ${count} rows`);
-    for (let i = 0; i < count; i++) out[i] = this.#pathSum(rows, i * this.features) / this.trees;
+    this.#paths.pathSums(rows, out);
+    for (let i = 0; i < count; i++) out[i] = out[i]! / this.trees;
     return out;
   }
 
@@ -171,11 +172,10 @@ export class IsolationForest {
     return new IsolationForest(trees, features!, sampleSize!, threshold!);
   }
 
-  #pathSum(rows: Rows, offset: number): number {
-    const { row } = this.#kernel;
-    // Adding zero turns −0 into 0, whose integer key is its own.
-    for (let f = 0; f < row.length; f++) row[f] = rows[offset + f]! + 0;
-    return this.#kernel.pathSum();
+  /** Made when first asked for: a forest that is only read and written needs none. */
+  get #paths(): Kernel {
+    this.#kernel ??= makeKernel(this.#trees, this.features);
+    return this.#kernel;
   }
 }
 

@@ -4,6 +4,9 @@ import { Random } from '../../market/random.ts';
 import { log, log2 } from '../math.ts';
 import { raiseToOddKey } from './float-order.ts';
 
+/** Flat, row-major; values are cast to float32 before they meet a threshold, as scikit-learn does. */
+export type Rows = Float32Array | Float64Array;
+
 export interface Trees {
   /** First node of each tree, and one past the last node. */
   readonly roots: Int32Array;
@@ -42,16 +45,30 @@ export function grow(rows: Float32Array, options: GrowOptions): Trees {
   const { features, trees, sampleSize, columns, seed } = options;
   const random = new Random(seed);
   const total = rows.length / features;
-  const limit = Math.ceil(log2(Math.max(2, sampleSize)));
-  const order = Int32Array.from({ length: total }, (_, i) => i);
-  const allColumns = Int32Array.from({ length: features }, (_, i) => i);
-  const nodes: Growing = { feature: [], threshold: [], right: [], samples: [] };
+  const order = new Int32Array(total).map((_, i) => i);
+  const allColumns = new Int32Array(features).map((_, i) => i);
+  const growing: Growing = {
+    random,
+    values: new Float32Array(sampleSize * features),
+    sampleSize,
+    members: new Int32Array(sampleSize),
+    columns: new Int32Array(columns),
+    untried: new Int32Array(columns),
+    depthMax: Math.ceil(log2(Math.max(2, sampleSize))),
+    nodes: { feature: [], threshold: [], right: [], samples: [] },
+  };
+  const { nodes, values, members } = growing;
   const roots = new Int32Array(trees + 1);
   for (let t = 0; t < trees; t++) {
     shuffleFirst(order, sampleSize, random);
     shuffleFirst(allColumns, columns, random);
+    growing.columns.set(allColumns.subarray(0, columns));
+    for (let i = 0; i < sampleSize; i++) {
+      members[i] = i;
+      for (let f = 0; f < features; f++) values[f * sampleSize + i] = rows[order[i]! * features + f]!;
+    }
     roots[t] = nodes.feature.length;
-    split(rows, features, order.slice(0, sampleSize), allColumns.slice(0, columns), 0, limit, random, nodes);
+    split(growing, 0, sampleSize, 0);
   }
   roots[trees] = nodes.feature.length;
   return {
@@ -64,10 +81,22 @@ export function grow(rows: Float32Array, options: GrowOptions): Trees {
 }
 
 interface Growing {
-  readonly feature: number[];
-  readonly threshold: number[];
-  readonly right: number[];
-  readonly samples: number[];
+  readonly random: Random;
+  /** The tree's sample by column. */
+  readonly values: Float32Array;
+  readonly sampleSize: number;
+  /** Rows of the sample, those of a node side by side. */
+  readonly members: Int32Array;
+  /** Columns the tree may split on. */
+  readonly columns: Int32Array;
+  readonly untried: Int32Array;
+  readonly depthMax: number;
+  readonly nodes: {
+    readonly feature: number[];
+    readonly threshold: number[];
+    readonly right: number[];
+    readonly samples: number[];
+  };
 }
 
 /** Brings a random choice of `count` entries to the front (Fisher and Yates). */
@@ -80,50 +109,60 @@ function shuffleFirst(values: Int32Array, count: number, random: Random): void {
   }
 }
 
-function split(
-  rows: Float32Array,
-  features: number,
-  members: Int32Array,
-  columns: Int32Array,
-  depth: number,
-  limit: number,
-  random: Random,
-  nodes: Growing,
-): void {
+/** Makes the node of the members from `from` to `to`, exclusive, and all below it. */
+function split(growing: Growing, from: number, to: number, depth: number): void {
+  const { values, sampleSize, nodes, depthMax } = growing;
   const node = nodes.feature.length;
   nodes.feature.push(-1);
   nodes.threshold.push(0);
   nodes.right.push(0);
-  nodes.samples.push(members.length);
-  if (depth >= limit || members.length < 2) return;
-  const cut = chooseCut(rows, features, members, columns, random);
-  if (cut === null) return;
-  nodes.feature[node] = cut.column;
-  nodes.threshold[node] = cut.threshold;
-  const left = members.filter((row) => rows[row * features + cut.column]! <= cut.threshold);
-  const right = members.filter((row) => rows[row * features + cut.column]! > cut.threshold);
-  split(rows, features, left, columns, depth + 1, limit, random, nodes);
+  nodes.samples.push(to - from);
+  if (depth >= depthMax || to - from < 2) return;
+  const column = chooseCut(growing, from, to, node);
+  if (column < 0) return;
+  nodes.feature[node] = column;
+  const middle = partition(growing.members, from, to, values, column * sampleSize, nodes.threshold[node]!);
+  split(growing, from, middle, depth + 1);
   nodes.right[node] = nodes.feature.length;
-  split(rows, features, right, columns, depth + 1, limit, random, nodes);
+  split(growing, middle, to, depth + 1);
 }
 
-/** A random column that varies, and a random value between its least and greatest; null where none varies. */
-function chooseCut(
-  rows: Float32Array,
-  features: number,
+/** Brings the members at or below the threshold to the front; returns where the others begin. */
+function partition(
   members: Int32Array,
-  columns: Int32Array,
-  random: Random,
-): { readonly column: number; readonly threshold: number } | null {
-  const left = columns.slice();
-  for (let n = left.length; n > 0; n--) {
+  from: number,
+  to: number,
+  values: Float32Array,
+  base: number,
+  threshold: number,
+): number {
+  let middle = from;
+  for (let i = from; i < to; i++) {
+    const row = members[i]!;
+    if (values[base + row]! > threshold) continue;
+    members[i] = members[middle]!;
+    members[middle++] = row;
+  }
+  return middle;
+}
+
+/** A random column that varies, and a random value between its least and greatest as the node's threshold; -1 where none. */
+function chooseCut(
+  { random, values, sampleSize, members, columns, untried, nodes }: Growing,
+  from: number,
+  to: number,
+  node: number,
+): number {
+  untried.set(columns);
+  for (let n = columns.length; n > 0; n--) {
     const pick = random.below(n);
-    const column = left[pick]!;
-    left[pick] = left[n - 1]!;
+    const column = untried[pick]!;
+    untried[pick] = untried[n - 1]!;
+    const base = column * sampleSize;
     let low = Number.POSITIVE_INFINITY;
     let high = Number.NEGATIVE_INFINITY;
-    for (const row of members) {
-      const x = rows[row * features + column]!;
+    for (let i = from; i < to; i++) {
+      const x = values[base + members[i]!]!;
       if (x < low) low = x;
       if (x > high) high = x;
     }
@@ -131,7 +170,9 @@ function chooseCut(
     const drawn = Math.fround(low + random.next() * (high - low));
     const threshold = raiseToOddKey(drawn < high ? drawn : low);
     // Neighbouring floats may leave no odd key between them: then the column counts as constant.
-    if (threshold < high) return { column, threshold };
+    if (threshold >= high) continue;
+    nodes.threshold[node] = threshold;
+    return column;
   }
-  return null;
+  return -1;
 }

@@ -81,25 +81,27 @@ test('a forest file whose nodes point in circles is refused, not walked for ever
   assert.throws(() => IsolationForest.fromJSON({ ...json, right: json.right.map(() => 0) }), /points outside its tree/);
 });
 
-/** Area under the ROC curve by ranks (Mann and Whitney), ties shared. */
+/** Area under the ROC curve: how often an anomaly scores above a normal row (Mann and Whitney), ties count half. */
 function areaUnderCurve(scores: Float64Array, labels: Uint8Array): number {
-  const order = [...scores.keys()].sort((a, b) => scores[a]! - scores[b]!);
-  let ranks = 0;
-  let positives = 0;
-  for (let i = 0; i < order.length; ) {
-    let j = i;
-    while (j < order.length && scores[order[j]!] === scores[order[i]!]) j++;
-    for (let k = i; k < j; k++) {
-      if (labels[order[k]!] === 0) continue;
-      ranks += (i + j + 1) / 2;
-      positives++;
+  const normal = scores.filter((_, i) => labels[i] === 0).sort();
+  const anomalous = scores.filter((_, i) => labels[i] === 1);
+  const below = (limit: (x: number) => boolean): number => {
+    let from = 0;
+    for (let to = normal.length; from < to; ) {
+      const middle = (from + to) >> 1;
+      if (limit(normal[middle]!)) from = middle + 1;
+      else to = middle;
     }
-    i = j;
-  }
-  return (ranks - (positives * (positives + 1)) / 2) / (positives * (order.length - positives));
+    return from;
+  };
+  let wins = 0;
+  for (const score of anomalous) wins += (below((x) => x < score) + below((x) => x <= score)) / 2;
+  return wins / (normal.length * anomalous.length);
 }
 
-test('AUROC on the ten sets stays within two standard deviations of scikit-learn', { skip: WITHOUT_DATA }, () => {
+test('AUROC on the ten sets stays within one standard deviation of scikit-learn’s', {
+  skip: WITHOUT_DATA,
+}, () => {
   const folder = `${DATA}isolation-forest/`;
   const [head, ...lines] = readFileSync(`${folder}measured_sklearn_iforest.csv`, 'utf8').trim().split(/\r?\n/);
   const at = (name: RegExp): number => head!.split(',').findIndex((column) => name.test(column));
@@ -117,13 +119,14 @@ test('AUROC on the ten sets stays within two standard deviations of scikit-learn
       for (let f = 0; f < features; f++) rows[i * features + f] = Number(values[f]);
       labels[i] = Number(values[features]);
     }
-    const seeds = table.length > 100_000 ? [1, 2, 3] : [1, 2, 3, 4, 5, 6];
+    // Sets of a hundred thousand rows and more have seconds of work a seed.
+    const seeds = Array.from({ length: table.length > 100_000 ? 4 : 10 }, (_, seed) => seed + 1);
     const areas = seeds.map((seed) =>
       areaUnderCurve(IsolationForest.fit(rows, { features, seed }).score(rows), labels),
     );
     const mean = areas.reduce((a, b) => a + b, 0) / areas.length;
     const expected = Number(cells[at(/^sk_auroc$/)]);
     const deviation = Number(cells[at(/^sk_sd$/)]);
-    assert.ok(Math.abs(mean - expected) <= 2 * deviation, `${name}: ${mean} against ${expected} ± ${deviation}`);
+    assert.ok(Math.abs(mean - expected) <= deviation, `${name}: ${mean} against ${expected} ± ${deviation}`);
   }
 });
