@@ -67,8 +67,13 @@ program
   .option('--model <file>', 'model to use instead of the one shipped')
   .option('--budget <n>', 'incidents a symbol-day that you will read (default: 1)')
   .option('--bars <file>', 'write 1 s bars with score and level to this file')
-  .option('--jobs <n>', 'threads to divide the symbols among (default: one a core)')
-  .action(async (options) => (await import('./commands/backtest.ts')).runBacktest(options));
+  .option('--labels <file>', 'known events to grade by: NDJSON of simulate, csv symbol,start(,end,kind), events.csv')
+  .option('--warm-up <h>', 'hours after a symbol’s first trade that are not graded (default: by the labels’ format)')
+  .option('--sweep [budgets]', 'the same at several budgets: what is asked for, given and found')
+  .option('--report <file>', 'write one HTML page of it')
+  .option('--jobs <n>', 'threads to divide the symbols among (default: one a core where it pays)')
+  .option('--json', 'figures as one JSON object on stderr')
+  .action(async (options) => (await import('./commands/backtest.ts')).runBacktest(options, version));
 
 program
   .command('train')

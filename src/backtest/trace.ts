@@ -111,7 +111,9 @@ class Trace {
 
   closeUp({ id, timestamp }: Anomaly): void {
     if (this.#closeUps.length === CLOSE_UPS_MAX) return;
-    const bars = this.#recent.filter((bar) => bar.timestamp >= timestamp - BEFORE_MS);
+    // And the one before, from which the price is known.
+    const first = this.#recent.findIndex((bar) => bar.timestamp >= timestamp - BEFORE_MS);
+    const bars = this.#recent.slice(first > 0 ? first - 1 : first);
     this.#closeUps.push({ id, until: timestamp + AFTER_MS, bars });
   }
 

@@ -1,12 +1,20 @@
-/** `tapewatch backtest`: tapes in, anomalies out as NDJSON, in one order, the same bytes each time. */
-import { closeSync, openSync, writeSync } from 'node:fs';
+/** `tapewatch backtest`: tapes in, anomalies out as NDJSON, in one order, the same bytes each time; grades and a page beside. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { backtest } from '../backtest/backtest.ts';
-import { encodeAnomaly, encodeBar } from '../market/codec.ts';
+import { type BacktestResult, backtest } from '../backtest/backtest.ts';
+import { type Grade, grade } from '../backtest/grade.ts';
+import { type Labels, readLabels } from '../backtest/labels.ts';
+import { type SweepPoint, sweepPoint } from '../backtest/sweep.ts';
+import type { Policy } from '../detection/detector.ts';
+import { encodeAnomaly } from '../market/codec.ts';
 import { TapewatchError } from '../market/error.ts';
-import type { Bar } from '../market/records.ts';
+import { type Bar, laneOf } from '../market/records.ts';
+import { settingsId } from '../model/artefact-file.ts';
+import { BarFile } from './bar-file.ts';
+import { gradeText, sweepText } from './grade-text.ts';
 import { Progress, print, say } from './output.ts';
 import { type PolicyOptions, policyOf } from './policy.ts';
+import { type BacktestRun, reportOf } from './report.ts';
 import { openTapes } from './tapes.ts';
 
 export interface BacktestCommand extends PolicyOptions {
@@ -14,12 +22,35 @@ export interface BacktestCommand extends PolicyOptions {
   readonly symbol?: string;
   readonly bars?: string;
   readonly jobs?: string;
+  readonly labels?: string;
+  readonly warmUp?: string;
+  readonly sweep?: string | true;
+  readonly report?: string;
+  readonly json?: boolean;
 }
 
-export async function runBacktest(options: BacktestCommand): Promise<void> {
+const SWEEP_BUDGETS = '0.1,0.25,0.5,1,2,4,8,24';
+
+export async function runBacktest(options: BacktestCommand, version: string): Promise<void> {
   const policy = policyOf(options);
-  const bars = options.bars === undefined ? null : new BarFile(options.bars);
+  const labels = options.labels === undefined ? null : labelsOf(options.labels, options.warmUp);
+  const budgets = budgetsOf(options.sweep);
   const started = process.cpuUsage();
+  const result = await runTapes(options, policy, budgets);
+  for (const anomaly of result.anomalies) await print(`${encodeAnomaly(anomaly)}\n`);
+  const { user, system } = process.cpuUsage(started);
+  const graded = labels ? grade(result, labels) : null;
+  const sweep = budgets.map((budget, i) => sweepPoint(budget, result.variants[i]!, result.stretches, labels));
+  tell(options, result, (user + system) / 1e6, graded, sweep);
+  if (options.report === undefined) return;
+  const run: BacktestRun = { options, policy, result, graded, sweep, version };
+  write(options.report, reportOf(run));
+  if (!options.json) say(`${options.report}: open it in a browser.`);
+}
+
+async function runTapes(options: BacktestCommand, policy: Policy, budgets: readonly number[]): Promise<BacktestResult> {
+  const bars = options.bars === undefined ? null : new BarFile(options.bars);
+  const jobs = options.jobs === undefined ? null : jobsOf(options.jobs);
   let read = 0;
   const { tapes, bytes, close } = await openTapes(options.tape, {
     ...(options.symbol ? { symbol: options.symbol } : {}),
@@ -29,24 +60,81 @@ export async function runBacktest(options: BacktestCommand): Promise<void> {
     },
   });
   const progress = new Progress('backtest', bytes);
-  const asked = options.jobs === undefined ? null : jobsOf(options.jobs);
-  const result = await backtest({
-    tapes,
-    policy,
-    ...(asked === null
-      ? { threads: availableParallelism(), share: () => read / Math.max(1, bytes) }
-      : { threads: asked }),
-    ...(bars ? { onBar: (bar: Bar) => bars.write(bar) } : {}),
-  });
-  await close();
-  progress.end();
-  bars?.close();
-  for (const anomaly of result.anomalies) await print(`${encodeAnomaly(anomaly)}\n`);
-  const { user, system } = process.cpuUsage(started);
-  const opened = result.anomalies.filter(({ phase }) => phase === 'open').length;
+  try {
+    return await backtest({
+      tapes,
+      policy,
+      variants: budgets.map((budget) => withBudget(policy, budget)),
+      trace:
+        options.report !== undefined ? 'pictures' : options.labels !== undefined || options.sweep ? 'time' : 'none',
+      ...(jobs === null
+        ? { threads: availableParallelism(), share: () => read / Math.max(1, bytes) }
+        : { threads: jobs }),
+      ...(bars ? { onBar: (bar: Bar) => bars.write(bar) } : {}),
+    });
+  } finally {
+    progress.end();
+    bars?.close();
+    await close();
+  }
+}
+
+/** Figures in words, or with --json as one object; on stderr, since stdout has the anomalies. */
+function tell(
+  options: BacktestCommand,
+  result: BacktestResult,
+  cpu_s: number,
+  graded: Grade | null,
+  sweep: readonly SweepPoint[],
+): void {
+  const { trades, symbols, lateTrades } = result;
+  const incidents = result.anomalies.filter(({ phase, id }) => phase === 'open' && laneOf(id) === 'market').length;
+  const faults = result.anomalies.filter(({ phase, id }) => phase === 'open' && laneOf(id) === 'data').length;
+  if (options.json) {
+    const figures = { trades, symbols, late_trades: lateTrades, incidents, data_faults: faults, cpu_s };
+    say(JSON.stringify({ ...figures, ...(graded ? { grade: graded } : {}), ...(sweep.length > 0 ? { sweep } : {}) }));
+    return;
+  }
+  const late = lateTrades > 0 ? `, ${lateTrades} late` : '';
+  const data = faults > 0 ? ` and ${faults} data fault${faults === 1 ? '' : 's'}` : '';
   say(
-    `${result.trades} trades of ${result.symbols} symbol${result.symbols === 1 ? '' : 's'}, ${opened} incidents, ${((user + system) / 1e6).toFixed(1)} s of CPU`,
+    `${trades} trades of ${symbols} symbol${symbols === 1 ? '' : 's'}${late}, ${incidents} incident${incidents === 1 ? '' : 's'}${data}, ${cpu_s.toFixed(1)} s of CPU`,
   );
+  if (graded) say(gradeText(graded));
+  if (sweep.length > 0) say(sweepText(sweep));
+}
+
+function withBudget(policy: Policy, budget: number): Policy {
+  const settings = { ...policy.settings, budget };
+  return { ...policy, settings, settingsId: settingsId(settings) };
+}
+
+/** @throws TapewatchError `usage`. */
+function labelsOf(path: string, warmUp: string | undefined): Labels {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new TapewatchError('usage', `Can't read the labels ${path}: ${(cause as Error).message}.`, { cause });
+  }
+  const labels = readLabels(text, path);
+  if (warmUp === undefined) return labels;
+  const hours = Number(warmUp);
+  if (!(hours >= 0))
+    throw new TapewatchError('usage', `--warm-up is ${warmUp}: it must be a number of hours, 0 or more.`);
+  return { ...labels, protocol: { ...labels.protocol, warmUp_s: hours * 3600 } };
+}
+
+/** @throws TapewatchError `usage`. */
+function budgetsOf(sweep: string | true | undefined): number[] {
+  if (sweep === undefined) return [];
+  const budgets = (sweep === true ? SWEEP_BUDGETS : sweep).split(',').map(Number);
+  if (!budgets.every((budget) => budget >= 0.001 && budget <= 1000))
+    throw new TapewatchError(
+      'usage',
+      `--sweep is ${sweep}: it must be budgets from 0.001 to 1000 with commas between.`,
+    );
+  return budgets.sort((a, b) => a - b);
 }
 
 /** @throws TapewatchError `usage`. */
@@ -57,30 +145,11 @@ function jobsOf(text: string): number {
   return jobs;
 }
 
-class BarFile {
-  readonly #file: number;
-  #lines: string[] = [];
-
-  constructor(path: string) {
-    try {
-      this.#file = openSync(path, 'w');
-    } catch (cause) {
-      throw new TapewatchError('usage', `Can't write the bars to ${path}: ${(cause as Error).message}.`, { cause });
-    }
-  }
-
-  write(bar: Bar): void {
-    this.#lines.push(`${encodeBar(bar)}\n`);
-    if (this.#lines.length >= 10_000) this.#flush();
-  }
-
-  close(): void {
-    this.#flush();
-    closeSync(this.#file);
-  }
-
-  #flush(): void {
-    writeSync(this.#file, this.#lines.join(''));
-    this.#lines = [];
+/** @throws TapewatchError `usage`. */
+export function write(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (cause) {
+    throw new TapewatchError('usage', `Can't write ${path}: ${(cause as Error).message}.`, { cause });
   }
 }

@@ -195,3 +195,8 @@ export interface Bar {
 export function incidentOf(anomalyId: string): string {
   return anomalyId.slice(0, anomalyId.lastIndexOf(':'));
 }
+
+/** The lane of an anomaly or incident id, which stands after the symbol. */
+export function laneOf(id: string): Lane {
+  return id.includes(':data:') ? 'data' : 'market';
+}
