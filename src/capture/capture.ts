@@ -1,14 +1,20 @@
-/** Capture: frames in, tape records out, every trade id accounted for. */
-import type { EventLog, GroupMember } from '../event-log/event-log.ts';
+/**
+ * Capture: frames in, tape records out, every trade id accounted for. Capture processes share the partitions of `trades` as a
+ * consumer group; who owns a partition captures the symbols that hash to it, from the last ids that the partition holds.
+ */
+import type { EventLog, GroupMember, MemberEvent } from '../event-log/event-log.ts';
 import { SYMBOLS_A_CONNECTION } from '../exchange/binance/endpoints.ts';
+import { ConnectionBudget } from '../exchange/binance/limits.ts';
 import { BinanceRest } from '../exchange/binance/rest.ts';
-import { encodeControl, encodeTrade } from '../market/codec.ts';
 import { TapewatchError } from '../market/error.ts';
 import { partitionOf } from '../market/partition.ts';
-import type { ControlRecord, TradeText } from '../market/records.ts';
+import type { TradeText } from '../market/records.ts';
 import type { Transport } from '../transport/transport.ts';
+import { Confirmation } from './confirmation.ts';
 import { Feed } from './feed.ts';
 import { readTail } from './log-tail.ts';
+import { PartitionCapture } from './partition-capture.ts';
+import { StatusWatch } from './status-watch.ts';
 import { SymbolCapture } from './symbol-capture.ts';
 import { Writer } from './writer.ts';
 
@@ -16,10 +22,15 @@ export interface CaptureEvents {
   connected?(connection: number): void;
   lost?(connection: number, reason: string): void;
   trades?(count: number): void;
+  /** A trade stamped before what a heartbeat had promised. */
+  late?(symbol: string): void;
   gap?(symbol: string, trades: number, outcome: 'repaired' | 'lost'): void;
   malformed?(reason: string): void;
+  /** Symbols that the exchange does not list. */
+  unlisted?(symbols: readonly string[]): void;
   logFailed?(error: unknown): void;
   waiting?(ms: number, status: number): void;
+  owned?(partitions: readonly number[]): void;
 }
 
 export interface CaptureOptions {
@@ -34,185 +45,214 @@ export interface CaptureOptions {
   readonly history_s: number;
   /** Missing trades beyond which the older ones become a gap. */
   readonly repairLimit: number;
+  /** A name that survives restarts (`MemberOptions.instance`). */
+  readonly instance?: string;
   readonly events: CaptureEvents;
 }
 
 export interface Capture {
+  /** Settles when capture ends: rejects where the log or its group fails. */
+  readonly running: Promise<void>;
   /** Stops reading, and resolves when all that was read is in the log. */
   stop(): Promise<void>;
 }
 
+const GROUP = 'capture';
 const HEARTBEAT_MS = 1000;
-const HEARTBEAT_LAG_MS = 2000;
-/** exchangeInfo weighs 20 of 6,000 a minute. */
-const STATUS_POLL_MS = 20_000;
 
+/** Joins the group; partitions come and go from then on. */
 export async function startCapture(options: CaptureOptions): Promise<Capture> {
-  const { log, tradesTopic } = options;
-  const member = await log.join({ group: 'capture', topic: tradesTopic, read: false });
-  const event = await member.next();
-  if (event.kind !== 'assigned')
-    throw new TapewatchError('log_unavailable', 'Capture was given no partition of the trades topic.');
-  const running = new Running(options, member);
-  await running.begin(
-    event.partitions.map(({ partition }) => partition),
-    event.generation,
-  );
-  return running;
+  const { log, tradesTopic, instance } = options;
+  const partitions = await log.partitions(tradesTopic);
+  const named = instance === undefined ? {} : { instance };
+  const member = await log.join({ group: GROUP, topic: tradesTopic, read: false, ...named });
+  return new Running(options, member, partitions);
 }
 
 class Running implements Capture {
+  readonly running: Promise<void>;
   readonly #options: CaptureOptions;
   readonly #member: GroupMember;
   readonly #rest: BinanceRest;
+  readonly #attempts: ConnectionBudget;
+  readonly #confirmation: Confirmation;
+  readonly #statuses: StatusWatch;
   readonly #writer: Writer;
-  readonly #symbols = new Map<string, SymbolCapture>();
   readonly #stopping = new AbortController();
-  /** Each feed with the largest event time the exchange has sent on it, ms; 0 while it is down. */
-  readonly #feeds: { readonly feed: Feed; readonly symbols: readonly string[]; eventMs: number }[] = [];
-  readonly #epochs = new Map<number, number>();
-  readonly #promised = new Map<number, number>();
-  #partitions = 1;
+  /** The symbols that hash to each partition. */
+  readonly #listed: readonly (readonly string[])[];
+  readonly #owned = new Map<number, PartitionCapture>();
+  readonly #captures = new Map<string, SymbolCapture>();
+  readonly #feeds = new Map<string, Feed>();
+  #connections = 0;
 
-  constructor(options: CaptureOptions, member: GroupMember) {
+  constructor(options: CaptureOptions, member: GroupMember, partitions: number) {
+    const { transport, log, restEndpoints, symbols, events } = options;
+    const { signal } = this.#stopping;
     this.#options = options;
     this.#member = member;
-    this.#rest = new BinanceRest(options.transport, options.restEndpoints, {
-      waiting: (ms, status) => options.events.waiting?.(ms, status),
+    const listed: string[][] = Array.from({ length: partitions }, () => []);
+    for (const symbol of new Set(symbols)) listed[partitionOf(symbol, partitions)]!.push(symbol);
+    this.#listed = listed;
+    this.#rest = new BinanceRest(transport, restEndpoints, {
+      waiting: (ms, status) => events.waiting?.(ms, status),
     });
-    this.#writer = new Writer(options.log, options.transport, {
+    this.#attempts = new ConnectionBudget(transport);
+    this.#confirmation = new Confirmation(transport, this.#rest, signal);
+    this.#statuses = new StatusWatch(transport, this.#rest, signal, (unlisted) => events.unlisted?.(unlisted));
+    this.#writer = new Writer(log, transport, {
       pressure: (on) => {
-        for (const { feed } of this.#feeds)
+        for (const feed of new Set(this.#feeds.values()))
           if (on) feed.pause();
           else feed.resume();
       },
-      failed: (error) => options.events.logFailed?.(error),
-      written: () => undefined,
+      failed: (error) => events.logFailed?.(error),
     });
-  }
-
-  async begin(owned: readonly number[], generation: number): Promise<void> {
-    const { log, tradesTopic, symbols } = this.#options;
-    this.#partitions = await log.partitions(tradesTopic);
-    const mine = symbols.filter((symbol) => owned.includes(partitionOf(symbol, this.#partitions)));
-    for (const partition of owned) {
-      const here = new Set(mine.filter((symbol) => partitionOf(symbol, this.#partitions) === partition));
-      const tail = await readTail(log, tradesTopic, partition, here);
-      this.#epochs.set(partition, Math.max(generation, tail.epoch + 1));
-      for (const symbol of here) this.#symbols.set(symbol, this.#symbolCapture(symbol, tail.lastIds.get(symbol) ?? -1));
-    }
-    await this.#member.commit(
-      [],
-      owned.map((partition) => ({ topic: tradesTopic, partition, offset: 0 })),
-    );
-    for (let i = 0; i < mine.length; i += SYMBOLS_A_CONNECTION) this.#openFeed(mine.slice(i, i + SYMBOLS_A_CONNECTION));
     this.#beat();
-    this.#pollStatus();
+    this.#statuses.start(this.#captures);
+    this.running = this.#run();
+    // Who waits for the end hears of a failure; who only stops does not.
+    this.running.catch(() => undefined);
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    for (const { feed } of this.#feeds) feed.stop();
-    await this.#writer.flush();
-    await this.#member.leave();
+    await this.running.catch(() => undefined);
   }
 
-  #symbolCapture(symbol: string, lastId: number): SymbolCapture {
+  async #run(): Promise<void> {
+    try {
+      for (;;) await this.#handle(await this.#member.next(this.#stopping.signal));
+    } catch (error) {
+      if (!(error instanceof TapewatchError && error.code === 'aborted')) throw error;
+    } finally {
+      this.#stopping.abort();
+      for (const feed of new Set(this.#feeds.values())) feed.stop();
+      for (const partition of this.#owned.values()) partition.stop();
+      await this.#writer.close();
+      await this.#member.leave();
+    }
+  }
+
+  async #handle(event: MemberEvent): Promise<void> {
+    if (event.kind === 'batch') return;
+    const partitions = event.partitions.map(({ partition }) => partition);
+    if (event.kind === 'revoked') await this.#revoke(partitions);
+    else await this.#assign(partitions, event.generation);
+    this.#options.events.owned?.([...this.#owned.keys()]);
+  }
+
+  async #assign(partitions: readonly number[], generation: number): Promise<void> {
+    const { log, tradesTopic } = this.#options;
+    const fresh: SymbolCapture[] = [];
+    for (const partition of partitions) {
+      const symbols = this.#listed[partition] ?? [];
+      const tail = await readTail(log, tradesTopic, partition, new Set(symbols));
+      const epoch = Math.max(generation, tail.epoch + 1);
+      const owned = new PartitionCapture(tradesTopic, partition, epoch, tail.promised, this.#writer);
+      for (const symbol of symbols) {
+        const capture = this.#symbolCapture(symbol, tail.lastIds.get(symbol) ?? -1, owned);
+        owned.symbols.set(symbol, capture);
+        fresh.push(capture);
+      }
+      this.#owned.set(partition, owned);
+    }
+    await this.#keepGroup(partitions);
+    for (let i = 0; i < fresh.length; i += SYMBOLS_A_CONNECTION)
+      this.#openFeed(fresh.slice(i, i + SYMBOLS_A_CONNECTION));
+  }
+
+  /** A group lives on by its offsets, and with it the generations that only grow. */
+  async #keepGroup(partitions: readonly number[]): Promise<void> {
+    const topic = this.#options.tradesTopic;
+    try {
+      await this.#member.commit(
+        [],
+        partitions.map((partition) => ({ topic, partition, offset: 0 })),
+      );
+    } catch (error) {
+      // The partitions are gone again: `revoked` says so next.
+      if (!(error instanceof TapewatchError && error.code === 'fenced')) throw error;
+    }
+  }
+
+  /** What was read until now is written first, so that the successor finds it. */
+  async #revoke(partitions: readonly number[]): Promise<void> {
+    const gone: string[] = [];
+    for (const partition of partitions) {
+      const owned = this.#owned.get(partition);
+      if (!owned) continue;
+      owned.stop();
+      this.#owned.delete(partition);
+      gone.push(...owned.symbols.keys());
+    }
+    for (const feed of new Set(gone.map((symbol) => this.#feeds.get(symbol))))
+      feed?.drop(gone.filter((symbol) => feed.symbols.has(symbol)));
+    for (const symbol of gone) {
+      this.#captures.delete(symbol);
+      this.#feeds.delete(symbol);
+    }
+    await this.#writer.flush();
+  }
+
+  #symbolCapture(symbol: string, lastId: number, owned: PartitionCapture): SymbolCapture {
     const { transport, history_s, repairLimit, events } = this.#options;
-    return new SymbolCapture({
+    const capture = new SymbolCapture({
       symbol,
       lastId,
       transport,
       rest: this.#rest,
       history_s,
       repairLimit,
-      signal: this.#stopping.signal,
-      trade: (trade) => this.#write(trade),
-      control: (record) => this.#control(record),
+      promised: () => owned.promised,
+      trade: (trade: TradeText) => {
+        events.trades?.(1);
+        if (owned.trade(trade)) events.late?.(symbol);
+      },
+      control: (record) => owned.control(record),
       gap: (count, outcome) => events.gap?.(symbol, count, outcome),
     });
+    this.#captures.set(symbol, capture);
+    return capture;
   }
 
-  #openFeed(symbols: readonly string[]): void {
-    const { transport, wsEndpoints, events, deadLetters } = this.#options;
-    const connection = this.#feeds.length;
-    const captures = symbols.map((symbol) => this.#symbols.get(symbol)!);
-    const feed = new Feed(transport, wsEndpoints, symbols, {
-      trade: (trade) => this.#symbols.get(trade.symbol)?.live(trade),
-      time: (eventMs) => {
-        if (eventMs > entry.eventMs) entry.eventMs = eventMs;
-      },
-      connected: () => {
-        events.connected?.(connection);
-        for (const capture of captures) capture.connected();
-      },
-      lost: (reason) => {
-        entry.eventMs = 0;
-        events.lost?.(connection, reason);
-        for (const capture of captures) capture.lost();
-      },
-      malformed: (frame, reason) => {
-        events.malformed?.(reason);
-        this.#writer.push({ topic: deadLetters, key: null, value: frame });
+  #openFeed(captures: readonly SymbolCapture[]): void {
+    const { transport, wsEndpoints, events } = this.#options;
+    const connection = this.#connections++;
+    const feed = new Feed({
+      transport,
+      attempts: this.#attempts,
+      endpoints: wsEndpoints,
+      symbols: captures.map(({ symbol }) => symbol),
+      handlers: {
+        trade: (trade) => this.#captures.get(trade.symbol)?.live(trade),
+        connected: () => {
+          events.connected?.(connection);
+          for (const capture of captures) if (feed.symbols.has(capture.symbol)) capture.connected();
+          this.#confirmation.add(captures);
+        },
+        lost: (reason) => {
+          events.lost?.(connection, reason);
+          for (const capture of captures) if (feed.symbols.has(capture.symbol)) capture.lost();
+        },
+        malformed: (frame, reason) => this.#deadLetter(frame, reason),
       },
     });
-    const entry = { feed, symbols, eventMs: 0 };
-    this.#feeds.push(entry);
+    for (const { symbol } of captures) this.#feeds.set(symbol, feed);
     feed.start();
   }
 
-  #write(trade: TradeText): void {
-    this.#options.events.trades?.(1);
-    const value = Buffer.from(encodeTrade(trade));
-    this.#writer.push({
-      topic: this.#options.tradesTopic,
-      key: trade.symbol,
-      value,
-      partition: partitionOf(trade.symbol, this.#partitions),
-    });
+  #deadLetter(frame: Uint8Array, reason: string): void {
+    this.#options.events.malformed?.(reason);
+    const value = JSON.stringify({ reason, source: 'binance', value: Buffer.from(frame).toString('base64') });
+    this.#writer.push({ topic: this.#options.deadLetters, key: null, value: Buffer.from(value) });
   }
 
-  #control(record: ControlRecord & { readonly symbol: string }): void {
-    const partition = partitionOf(record.symbol, this.#partitions);
-    const value = Buffer.from(encodeControl({ ...record, epoch: this.#epochs.get(partition)! } as ControlRecord));
-    this.#writer.push({ topic: this.#options.tradesTopic, key: record.symbol, value, partition });
-  }
-
-  /** Asks now and then which symbols are halted; a failure only means that it asks again. */
-  #pollStatus(): void {
-    this.#options.transport.setTimer(STATUS_POLL_MS, () => {
-      if (this.#stopping.signal.aborted) return;
-      const told = this.#rest.halted([...this.#symbols.keys()], this.#stopping.signal).then(
-        (halted) => {
-          for (const [symbol, capture] of this.#symbols) capture.exchangeStatus(halted.has(symbol));
-        },
-        () => undefined,
-      );
-      void told.then(() => this.#pollStatus());
-    });
-  }
-
-  /** A heartbeat a partition a second: what all its symbols are known to have passed. */
   #beat(): void {
     this.#options.transport.setTimer(HEARTBEAT_MS, () => {
       if (this.#stopping.signal.aborted) return;
-      for (const [partition, epoch] of this.#epochs) this.#heartbeat(partition, epoch);
+      for (const owned of this.#owned.values()) owned.heartbeat((symbol) => this.#feeds.get(symbol));
       this.#beat();
     });
-  }
-
-  #heartbeat(partition: number, epoch: number): void {
-    let least = Number.POSITIVE_INFINITY;
-    for (const { symbols, eventMs } of this.#feeds) {
-      const here = symbols.filter((symbol) => partitionOf(symbol, this.#partitions) === partition);
-      if (here.length === 0) continue;
-      if (eventMs === 0 || !here.every((symbol) => this.#symbols.get(symbol)!.isWhole)) return;
-      least = Math.min(least, eventMs);
-    }
-    const timestamp = Math.floor(least) - HEARTBEAT_LAG_MS;
-    if (!Number.isFinite(least) || timestamp <= (this.#promised.get(partition) ?? 0)) return;
-    this.#promised.set(partition, timestamp);
-    const value = Buffer.from(encodeControl({ type: 'heartbeat', timestamp, epoch }));
-    this.#writer.push({ topic: this.#options.tradesTopic, key: null, value, partition });
   }
 }

@@ -12,7 +12,6 @@ export interface WriterHandlers {
   pressure(on: boolean): void;
   /** An append failed; it is tried again. */
   failed(error: unknown): void;
-  written(records: number): void;
 }
 
 export class Writer {
@@ -41,13 +40,15 @@ export class Writer {
     this.#running ??= this.#run();
   }
 
-  /**
-   * Resolves when everything pushed so far is on disk, or the log refuses: what is lost then was never acknowledged, and the
-   * next start fetches it by id.
-   */
+  /** Resolves when nothing waits: everything pushed is in the log. */
   async flush(): Promise<void> {
-    this.#closing = true;
     while (this.#running) await this.#running;
+  }
+
+  /** The last flush: it ends where the log refuses. What is lost then was never acknowledged, and the next start fetches it. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.flush();
   }
 
   async #run(): Promise<void> {
@@ -64,7 +65,6 @@ export class Writer {
       }
       this.#queue.splice(0, batch.length);
       for (const { value } of batch) this.#bytes -= value?.length ?? 0;
-      this.#handlers.written(batch.length);
       if (this.#pressed && this.#bytes < QUEUED_BYTES_MAX / 2) {
         this.#pressed = false;
         this.#handlers.pressure(false);

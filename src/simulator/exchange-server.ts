@@ -69,6 +69,8 @@ class Exchange {
   #heldBack: TradeText | null = null;
   #repeat = 0;
   #haltedUntil = 0;
+  /** What a symbol would have traded while it was halted: its ids go on without these. */
+  readonly #untraded = new Map<string, number>();
   #refused: { readonly status: 429 | 418; readonly until: number } | null = null;
   #toldStillMs = 0;
   #timers: { cancel(): void }[] = [];
@@ -161,9 +163,10 @@ class Exchange {
       if (trades.length === 0) break;
       for (const trade of trades) {
         this.#advance(trade.timeUs / 1000);
-        this.#archive.add(trade);
         this.#published++;
-        this.#publish(trade);
+        const untraded = this.#untraded.get(trade.symbol) ?? 0;
+        if (this.#timeMs < this.#haltedUntil) this.#untraded.set(trade.symbol, untraded + 1);
+        else this.#publish(untraded === 0 ? trade : { ...trade, id: trade.id - untraded });
       }
     }
     this.#advance(untilMs);
@@ -200,6 +203,7 @@ class Exchange {
   }
 
   #publish(trade: TradeText): void {
+    this.#archive.add(trade);
     if (this.#hiding) {
       if (this.#hiding.lost) this.#archive.forget(trade);
       this.#hiding.left--;
@@ -243,6 +247,14 @@ class Exchange {
     else if (name === '429' || name === '418') this.#refused = { status: name === '429' ? 429 : 418, until };
     else if (name === 'malformed')
       for (const { socket } of this.#clients) socket.send('{"stream":"btcusdt@trade","data":{"e":"trade","E":17');
-    else for (const { socket, streams } of this.#clients) socket.send(shutdownFrame(this.#timeMs, streams.combined));
+    else this.#shutDown([...this.#clients], amount);
+  }
+
+  /** The server these clients are on goes away: they are told, and cut `amount` seconds later. */
+  #shutDown(clients: readonly Client[], amount: number): void {
+    for (const { socket, streams } of clients) socket.send(shutdownFrame(this.#timeMs, streams.combined));
+    this.#options.host.setTimer((amount * 1000) / this.#options.speed, () => {
+      for (const { socket } of clients) socket.close(1001);
+    });
   }
 }

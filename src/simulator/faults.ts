@@ -18,7 +18,7 @@ export interface Fault {
   readonly name: FaultName;
   /** Simulated seconds after the first trade. */
   readonly at_s: number;
-  /** Trades of a hole, or seconds of a stall, a refusal or a halt. */
+  /** Trades of a hole; seconds of a stall, a refusal or a halt, or from the word of a shutdown to the end. */
   readonly amount: number;
 }
 
@@ -29,7 +29,7 @@ const AMOUNTS: Readonly<Record<FaultName, number>> = {
   duplicate: 1,
   reorder: 1,
   stall: 20,
-  shutdown: 0,
+  shutdown: 600,
   '429': 2,
   '418': 5,
   malformed: 0,
@@ -47,7 +47,7 @@ export function parseFaults(list: string): Fault[] {
       if (!match) {
         throw new TapewatchError(
           'usage',
-          `--fault: "${item}" is none of cut@S, hole@S:N, lost@S:N, duplicate@S:N, reorder@S:N, stall@S:SECONDS, shutdown@S, 429@S:SECONDS, 418@S:SECONDS, malformed@S, halt@S:SECONDS (S: seconds of simulated time).`,
+          `--fault: "${item}" is none of cut@S, hole@S:N, lost@S:N, duplicate@S:N, reorder@S:N, stall@S:SECONDS, shutdown@S:SECONDS, 429@S:SECONDS, 418@S:SECONDS, malformed@S, halt@S:SECONDS (S: seconds of simulated time).`,
         );
       }
       const name = match[1] as FaultName;

@@ -4,13 +4,17 @@ import type { HttpResponse } from '../transport/transport.ts';
 import type { Archive } from './archive.ts';
 
 const WEIGHT_A_MINUTE = 6000;
-const WEIGHTS: Readonly<Record<string, number>> = {
-  '/api/v3/ping': 1,
-  '/api/v3/time': 1,
-  '/api/v3/exchangeInfo': 20,
-  '/api/v3/historicalTrades': 25,
-  '/api/v3/klines': 2,
+const WEIGHTS: Readonly<Record<string, (query: URLSearchParams) => number>> = {
+  '/api/v3/ping': () => 1,
+  '/api/v3/time': () => 1,
+  '/api/v3/exchangeInfo': () => 20,
+  '/api/v3/trades': () => 25,
+  '/api/v3/historicalTrades': () => 25,
+  '/api/v3/aggTrades': () => 4,
+  '/api/v3/klines': () => 2,
+  '/api/v3/ticker/24hr': tickerWeight,
 };
+const DAY_MS = 86_400_000;
 
 export interface RestState {
   readonly archive: Archive;
@@ -37,7 +41,7 @@ export class Rest {
       return problem(refusal.status, -1003, 'Too much request weight used.', {
         'retry-after': String(Math.ceil(refusal.seconds)),
       });
-    const weight = WEIGHTS[path];
+    const weight = WEIGHTS[path]?.(query);
     if (weight === undefined) return problem(404, -1, 'Not found.');
     const minute = Math.floor(this.#state.now() / 60_000);
     if (minute !== this.#minute) this.#weight = 0;
@@ -46,6 +50,8 @@ export class Rest {
     const headers = { 'x-mbx-used-weight-1m': String(this.#weight) };
     if (this.#weight > WEIGHT_A_MINUTE)
       return problem(429, -1003, 'Too much request weight used.', { ...headers, 'retry-after': '10' });
+    const unknown = named(query)?.find((symbol) => !this.#state.symbols.includes(symbol));
+    if (unknown !== undefined) return problem(400, -1121, 'Invalid symbol.', headers);
     return json(200, this.#body(path, query), headers);
   }
 
@@ -53,30 +59,75 @@ export class Rest {
     const { archive, symbols, now, halted } = this.#state;
     const symbol = query.get('symbol') ?? '';
     const limit = Math.min(1000, Number(query.get('limit') ?? 500));
+    const fromId = query.has('fromId') ? Number(query.get('fromId')) : null;
+    const microseconds = query.get('timeUnit')?.toUpperCase() === 'MICROSECOND';
     switch (path) {
       case '/api/v3/time':
         return { serverTime: Math.floor(now()) };
-      case '/api/v3/exchangeInfo':
-        return {
-          timezone: 'UTC',
-          serverTime: Math.floor(now()),
-          symbols: symbols.map((name) => ({ symbol: name, status: halted() ? 'HALT' : 'TRADING' })),
-        };
-      case '/api/v3/historicalTrades': {
-        const fromId = query.get('fromId');
-        const microseconds = query.get('timeUnit')?.toUpperCase() === 'MICROSECOND';
-        return archive
-          .trades(symbol, fromId === null ? null : Number(fromId), limit)
-          .map((trade) => restTrade(trade, microseconds));
+      case '/api/v3/exchangeInfo': {
+        const status = halted() ? 'HALT' : 'TRADING';
+        const listed = (named(query) ?? symbols).map((name) => ({ symbol: name, status }));
+        return { timezone: 'UTC', serverTime: Math.floor(now()), symbols: listed };
       }
+      case '/api/v3/trades':
+        return archive.trades(symbol, null, limit).map((trade) => restTrade(trade, microseconds));
+      case '/api/v3/historicalTrades':
+        return archive.trades(symbol, fromId, limit).map((trade) => restTrade(trade, microseconds));
+      case '/api/v3/aggTrades':
+        return aggregates(archive.trades(symbol, fromId, limit), microseconds);
       case '/api/v3/klines': {
         const from = Number(query.get('startTime') ?? 0);
         return secondKlines(archive.between(symbol, from, Number(query.get('endTime') ?? now())), limit);
+      }
+      case '/api/v3/ticker/24hr': {
+        const tickers = (named(query) ?? symbols).map((name) => this.#ticker(name));
+        return query.has('symbol') ? tickers[0] : tickers;
       }
       default:
         return {};
     }
   }
+
+  #ticker(symbol: string): unknown {
+    const closeTime = Math.floor(this.#state.now());
+    const openTime = closeTime - DAY_MS;
+    const trades = this.#state.archive.between(symbol, openTime, closeTime);
+    const [firstId, lastId] = [trades[0]?.id ?? -1, trades.at(-1)?.id ?? -1];
+    const lastPrice = trades.at(-1)?.price ?? '0.00000000';
+    return { symbol, lastPrice, openTime, closeTime, firstId, lastId, count: trades.length };
+  }
+}
+
+/** The symbols a request names; null for all. */
+function named(query: URLSearchParams): readonly string[] | null {
+  const symbol = query.get('symbol');
+  if (symbol !== null) return [symbol];
+  const symbols = query.get('symbols');
+  return symbols === null ? null : (JSON.parse(symbols) as readonly string[]);
+}
+
+function tickerWeight(query: URLSearchParams): number {
+  const count = named(query)?.length ?? Number.POSITIVE_INFINITY;
+  return count <= 20 ? 2 : count <= 100 ? 40 : 80;
+}
+
+/** Fills of one taker order at one price are one aggregate trade, which has the id of its first here. */
+function aggregates(trades: readonly TradeText[], microseconds: boolean): unknown[] {
+  const groups: TradeText[][] = [];
+  for (const trade of trades) {
+    const group = groups.at(-1);
+    const [first] = group ?? [];
+    const same = first?.timeUs === trade.timeUs && first.price === trade.price && first.side === trade.side;
+    if (group && same) group.push(trade);
+    else groups.push([trade]);
+  }
+  return groups.map((group) => {
+    const [first] = group;
+    const { id, price, timeUs, side } = first!;
+    const q = group.reduce((sum, { volume }) => sum + Number(volume), 0).toFixed(8);
+    const T = microseconds ? timeUs : Math.floor(timeUs / 1000);
+    return { a: id, p: price, q, f: id, l: group.at(-1)!.id, T, m: side === 'sell', M: true };
+  });
 }
 
 /** 1 s klines of the seconds that had trades. */

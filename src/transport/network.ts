@@ -96,10 +96,20 @@ function connect(
     });
     socket.on('open', () => {
       opened = true;
+      // Frames may have come together with the answer to the handshake: they wait until the caller has its socket.
+      socket.pause();
+      let paused = false;
+      setImmediate(() => paused || socket.resume());
       resolve({
         send: (text) => socket.send(text),
-        pause: () => socket.pause(),
-        resume: () => socket.resume(),
+        pause: () => {
+          paused = true;
+          socket.pause();
+        },
+        resume: () => {
+          paused = false;
+          socket.resume();
+        },
         close: (code) => (code === undefined ? socket.terminate() : socket.close(code)),
       });
     });

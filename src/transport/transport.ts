@@ -51,7 +51,10 @@ export interface HttpResponse {
   readonly body: Uint8Array;
 }
 
-/** The client side. Failures to connect throw `exchange_unreachable`, retryable. */
+/**
+ * The client side. Failures to connect throw `exchange_unreachable`, retryable. What a socket is sent is given to its handlers
+ * only when those who wait for `connect` have gone on.
+ */
 export interface Transport extends Clock {
   connect(
     url: string,

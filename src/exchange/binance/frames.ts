@@ -1,5 +1,7 @@
 /** Frames of Binance's market streams (web-socket-streams.md), raw or combined, times in ms or µs. Pure. */
 import type { TradeText } from '../../market/records.ts';
+import { inUs } from './times.ts';
+import { scanTrade } from './trade-scanner.ts';
 
 export type Frame =
   | { readonly kind: 'trade'; readonly trade: TradeText; readonly eventMs: number }
@@ -10,12 +12,20 @@ export type Frame =
   | { readonly kind: 'other' }
   | { readonly kind: 'malformed'; readonly reason: string };
 
-const decoder = new TextDecoder();
-/** From here on a time is in µs: in ms it would be the year 5138. */
-const MICROSECONDS_FROM = 1e14;
-const DECIMAL = /^\d+(\.\d+)?$/;
+const decoder = new TextDecoder('utf-8', { fatal: true });
+/** Names are not all Latin; none has a character that JSON would escape. */
+const SYMBOL = /^[\p{L}\p{N}]+$/u;
+/** A decimal that is a JSON number as it stands. */
+const DECIMAL = /^(0|[1-9]\d*)(\.\d+)?$/;
 
 export function parseFrame(bytes: Uint8Array): Frame {
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const scanned = scanTrade(buffer);
+  return scanned ? { kind: 'trade', trade: scanned.trade, eventMs: scanned.eventUs / 1000 } : parseFrameByJson(bytes);
+}
+
+/** What `parseFrame` gives, whatever the frame's form; several times slower for a trade. */
+export function parseFrameByJson(bytes: Uint8Array): Frame {
   let message: unknown;
   try {
     message = JSON.parse(decoder.decode(bytes));
@@ -24,45 +34,57 @@ export function parseFrame(bytes: Uint8Array): Frame {
   }
   if (typeof message !== 'object' || message === null) return { kind: 'malformed', reason: 'not an object' };
   const outer = message as Record<string, unknown>;
-  const data = (typeof outer['data'] === 'object' && outer['data'] !== null ? outer['data'] : outer) as Record<
-    string,
-    unknown
-  >;
+  const inner = outer['data'];
+  const data = typeof inner === 'object' && inner !== null ? (inner as Record<string, unknown>) : outer;
   const event = data['e'];
   if (event === 'trade') return tradeFrame(data);
   if (event === 'serverShutdown') return { kind: 'shutdown' };
-  return typeof data['E'] === 'number' ? { kind: 'time', eventMs: inMs(data['E']) } : { kind: 'other' };
+  return isTime(data['E']) ? { kind: 'time', eventMs: inUs(data['E']) / 1000 } : { kind: 'other' };
 }
 
 function tradeFrame(data: Record<string, unknown>): Frame {
   const { s: symbol, t: id, p: price, q: volume, T: time, E: event, m: maker } = data;
   const sound =
     typeof symbol === 'string' &&
-    /^[A-Z0-9]+$/.test(symbol) &&
-    Number.isSafeInteger(id) &&
-    typeof price === 'string' &&
-    DECIMAL.test(price) &&
-    typeof volume === 'string' &&
-    DECIMAL.test(volume) &&
-    typeof time === 'number' &&
-    typeof event === 'number' &&
+    SYMBOL.test(symbol) &&
+    isTime(id) &&
+    isDecimal(price) &&
+    isDecimal(volume) &&
+    isTime(time) &&
+    isTime(event) &&
     typeof maker === 'boolean';
   if (!sound) return { kind: 'malformed', reason: 'a trade without its fields' };
-  const trade = { timeUs: inUs(time), symbol, id: id as number, price, volume, side: maker ? 'sell' : 'buy' } as const;
-  return { kind: 'trade', trade, eventMs: inMs(event) };
+  const trade = { timeUs: inUs(time), symbol, id, price, volume, side: maker ? 'sell' : 'buy' } as const;
+  return { kind: 'trade', trade, eventMs: inUs(event) / 1000 };
 }
 
-export function inUs(time: number): number {
-  return time >= MICROSECONDS_FROM ? time : time * 1000;
+export function isDecimal(value: unknown): value is string {
+  return typeof value === 'string' && DECIMAL.test(value);
 }
 
-function inMs(time: number): number {
-  return inUs(time) / 1000;
+/** An id or a time: a whole number that is not negative. */
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** The URL of a combined stream of the trades of `symbols`, and one stream that speaks every second whatever they do. */
+/** Speaks every second whatever the symbols of a connection do: Bitcoin always trades. */
+const PULSE = 'btcusdt@kline_1s';
+
+/** The URL of a combined stream of the trades of `symbols`, and one stream that speaks every second. */
 export function streamUrl(base: string, symbols: readonly string[]): string {
-  const names = symbols.map((symbol) => `${symbol.toLowerCase()}@trade`);
-  names.push(`${symbols[0]!.toLowerCase()}@kline_1s`);
-  return `${base}/stream?streams=${names.join('/')}&timeUnit=MICROSECOND`;
+  const names = symbols.map(streamOf);
+  return `${base}/stream?streams=${[...names, PULSE].join('/')}&timeUnit=MICROSECOND`;
+}
+
+/** The request to send no more trades of `symbols`. */
+export function unsubscribeRequest(symbols: readonly string[]): string {
+  return JSON.stringify({
+    method: 'UNSUBSCRIBE',
+    params: symbols.map((symbol) => `${symbol.toLowerCase()}@trade`),
+    id: 1,
+  });
+}
+
+function streamOf(symbol: string): string {
+  return `${encodeURIComponent(symbol.toLowerCase())}@trade`;
 }
