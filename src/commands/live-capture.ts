@@ -23,10 +23,10 @@ export interface LiveCaptureOptions {
   readonly fail: (error: unknown) => void;
 }
 
-export function capture(options: LiveCaptureOptions): Promise<Capture> {
+export async function capture(options: LiveCaptureOptions): Promise<Capture> {
   const { values, metrics, screen, topics } = options;
   const down = new Set<number>();
-  return startCapture({
+  const running = await startCapture({
     transport: options.transport,
     log: options.log,
     symbols: options.symbols,
@@ -46,6 +46,12 @@ export function capture(options: LiveCaptureOptions): Promise<Capture> {
         if (!down.has(connection)) screen.note(`The exchange can't be reached (${reason}). Trying on; ${options.hint}`);
         down.add(connection);
       },
+      late: () => metrics.lateTrades.inc(),
+      unlisted: (symbols) => {
+        const told = `The exchange does not list ${symbols.join(', ')}: check --symbols.`;
+        if (symbols.length === options.symbols.length) options.fail(new TapewatchError('settings', told));
+        else screen.note(told);
+      },
       trades: (count) => {
         metrics.trades.inc({ exchange: 'binance' }, count);
         metrics.lastTrade.set(Date.now() / 1000);
@@ -64,4 +70,6 @@ export function capture(options: LiveCaptureOptions): Promise<Capture> {
         screen.note(`The exchange asks for patience (${status || 'request budget'}): ${Math.ceil(ms / 1000)} s.`),
     },
   });
+  running.running.catch(options.fail);
+  return running;
 }

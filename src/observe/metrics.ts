@@ -14,6 +14,7 @@ export class Metrics {
   readonly lag: Gauge<'group' | 'topic' | 'partition'>;
   readonly feedConnected: Gauge<'connection'>;
   readonly gapTrades: Counter<'outcome'>;
+  readonly lateTrades: Counter;
   readonly lastTrade: Gauge;
   readonly transactions: Counter<'outcome'>;
   readonly restoreSeconds: Histogram;
@@ -72,6 +73,11 @@ export class Metrics {
       name: 'tapewatch_feed_gap_trades_total',
       help: 'Trades in holes.',
       labelNames: ['outcome'],
+      registers,
+    });
+    this.lateTrades = new Counter({
+      name: 'tapewatch_feed_late_trades_total',
+      help: 'Trades stamped before what a heartbeat had promised.',
       registers,
     });
     this.lastTrade = new Gauge({
