@@ -1,5 +1,5 @@
 /** One owned partition of `trades`: its symbols, the epoch of its control records, its heartbeats. */
-import { encodeControl, encodeTrade } from '../market/codec.ts';
+import { encodeControl, encodeLateTrade, encodeTrade } from '../market/codec.ts';
 import type { ControlRecord, TradeText } from '../market/records.ts';
 import type { Feed } from './feed.ts';
 import type { SymbolCapture } from './symbol-capture.ts';
@@ -31,7 +31,7 @@ export class PartitionCapture {
   /** True where the trade is stamped before what a heartbeat promised. */
   trade(trade: TradeText): boolean {
     const late = trade.timeUs < this.#promised * 1000;
-    this.#push(trade.symbol, encodeTrade(trade, late));
+    this.#push(trade.symbol, late ? encodeLateTrade(trade) : encodeTrade(trade));
     return late;
   }
 

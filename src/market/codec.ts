@@ -7,12 +7,14 @@ import type { Anomaly, Bar, ControlRecord, TapeRecord, Trade, TradeText } from '
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-/**
- * `price` and `volume` must be JSON numbers as text; `symbol` must need no escaping (capture and readers see to it). `late`
- * marks, for people, a trade stamped before what a heartbeat had promised.
- */
-export function encodeTrade(trade: TradeText, late = false): string {
-  return `{"timestamp":${trade.timeUs / 1000},"symbol":"${trade.symbol}","id":${trade.id},"price":${trade.price},"volume":${trade.volume},"side":"${trade.side}"${late ? ',"late":true' : ''}}`;
+/** `price` and `volume` must be JSON numbers as text; `symbol` must need no escaping (capture and readers see to it). */
+export function encodeTrade(trade: TradeText): string {
+  return `{"timestamp":${trade.timeUs / 1000},"symbol":"${trade.symbol}","id":${trade.id},"price":${trade.price},"volume":${trade.volume},"side":"${trade.side}"}`;
+}
+
+/** A trade stamped before what a heartbeat had promised: marked for people, the same trade to detection. */
+export function encodeLateTrade(trade: TradeText): string {
+  return `${encodeTrade(trade).slice(0, -1)},"late":true}`;
 }
 
 const CONTROL_FIELDS: { readonly [T in ControlRecord['type']]: readonly string[] } = {
