@@ -1,6 +1,7 @@
 /** The command line: parses, picks a command, and turns errors into a sentence and an exit code. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { withSettings } from './commands/options.ts';
 import { tellError } from './commands/output.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -39,6 +40,15 @@ live('demo', 'the same on a simulated market, no network')
 live('doctor', 'check settings, disk, exchange and clock').action(async (options) =>
   (await import('./commands/doctor.ts')).runDoctor(options),
 );
+
+const KAFKA = /^kafka/;
+
+withSettings(
+  program.command('topics').description('make the topics in Kafka, and check those that are there'),
+  (key) => KAFKA.test(key) || key === 'partitions' || key === 'retention',
+)
+  .option('--json', 'one JSON object')
+  .action(async (options) => (await import('./commands/topics.ts')).runTopics(options));
 
 program
   .command('alerts')

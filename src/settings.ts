@@ -12,6 +12,8 @@ interface Row {
   readonly max?: number;
   /** A number without a fraction. */
   readonly whole?: boolean;
+  /** Never an option, which others on the machine can read; never shown. */
+  readonly secret?: boolean;
 }
 
 export const SETTINGS: readonly Row[] = [
@@ -94,6 +96,107 @@ export const SETTINGS: readonly Row[] = [
     min: 1,
     max: 87_600,
     whole: true,
+  },
+  {
+    key: 'kafka',
+    type: 'list',
+    default: '',
+    unit: 'host:port,…',
+    why: 'brokers of the cluster that holds the log, instead of a folder',
+  },
+  {
+    key: 'kafka-prefix',
+    type: 'string',
+    default: '',
+    unit: 'text',
+    why: 'before the names of topics and groups: several installations share a cluster',
+  },
+  {
+    key: 'kafka-replication',
+    type: 'number',
+    default: '0',
+    unit: 'replicas',
+    why: 'of topics that are made; 0: three, or as many as there are brokers',
+    min: 0,
+    max: 100,
+    whole: true,
+  },
+  {
+    key: 'kafka-tls',
+    type: 'string',
+    default: 'off',
+    unit: 'off|on',
+    why: 'TLS to the brokers; on by itself where an authority or a certificate is given',
+  },
+  { key: 'kafka-tls-ca', type: 'string', default: '', unit: 'file', why: 'PEM of the authority to trust' },
+  { key: 'kafka-tls-cert', type: 'string', default: '', unit: 'file', why: 'PEM of the client certificate' },
+  { key: 'kafka-tls-key', type: 'string', default: '', unit: 'file', why: 'PEM of its key' },
+  {
+    key: 'kafka-sasl',
+    type: 'string',
+    default: 'none',
+    unit: 'none|plain|scram-sha-256|scram-sha-512|oauthbearer',
+    why: 'how to log in to the brokers',
+  },
+  { key: 'kafka-username', type: 'string', default: '', unit: 'name', why: 'for plain and scram' },
+  {
+    key: 'kafka-password',
+    type: 'string',
+    default: '',
+    unit: 'secret',
+    why: 'for plain and scram; a file is better',
+    secret: true,
+  },
+  { key: 'kafka-password-file', type: 'string', default: '', unit: 'file', why: 'that holds the password' },
+  {
+    key: 'kafka-token-file',
+    type: 'string',
+    default: '',
+    unit: 'file',
+    why: 'that holds the token for oauthbearer, read anew at every connection',
+  },
+  {
+    key: 'kafka-compression',
+    type: 'string',
+    default: 'lz4',
+    unit: 'none|lz4|zstd|snappy|gzip',
+    why: 'of what is written',
+  },
+  {
+    key: 'kafka-linger',
+    type: 'number',
+    default: '2',
+    unit: 'ms',
+    why: 'how long a write waits for others to go along',
+    min: 0,
+    max: 10_000,
+  },
+  {
+    key: 'kafka-batch',
+    type: 'number',
+    default: '786432',
+    unit: 'bytes',
+    why: 'most of one batch of one partition, before compression',
+    min: 1024,
+    max: 8_388_608,
+    whole: true,
+  },
+  {
+    key: 'kafka-session',
+    type: 'number',
+    default: '6000',
+    unit: 'ms',
+    why: 'without a sign of life for so long a process loses its partitions',
+    min: 1000,
+    max: 300_000,
+    whole: true,
+  },
+  {
+    key: 'instance',
+    type: 'string',
+    default: '',
+    unit: 'name',
+    why: 'of this process among those of its role, the same after a restart: it then keeps its partitions',
   },
 ];
 

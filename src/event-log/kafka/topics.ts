@@ -19,6 +19,8 @@ export interface TopicFault {
 }
 
 const SEGMENT_BYTES = 16 << 20;
+/** A model is a record of a megabyte; brokers take one by default. */
+const MESSAGE_BYTES_MAX = 16 << 20;
 const READY_MS = 15_000;
 const POLL_MS = 50;
 
@@ -36,9 +38,12 @@ const COMPACTED = {
 };
 
 export function configOf(spec: TopicSpec, replication: number): Record<string, string> {
-  const inSync = { 'min.insync.replicas': String(replication >= 3 ? 2 : 1) };
-  if (spec.cleanup === 'compact') return { ...COMPACTED, ...inSync };
-  return { 'cleanup.policy': 'delete', 'retention.ms': String(spec.retentionMs ?? -1), ...inSync };
+  const all = {
+    'min.insync.replicas': String(replication >= 3 ? 2 : 1),
+    'max.message.bytes': String(MESSAGE_BYTES_MAX),
+  };
+  if (spec.cleanup === 'compact') return { ...COMPACTED, ...all };
+  return { 'cleanup.policy': 'delete', 'retention.ms': String(spec.retentionMs ?? -1), ...all };
 }
 
 export class Topics {
@@ -109,6 +114,7 @@ export class Topics {
 const SAID: Readonly<Record<string, string>> = {
   'retention.ms': 'keeps records (retention.ms) for',
   'min.insync.replicas': 'acknowledges with in-sync replicas (min.insync.replicas) of',
+  'max.message.bytes': 'takes batches (max.message.bytes) up to',
   'segment.bytes': 'has segments (segment.bytes) of',
   'segment.ms': 'rolls segments (segment.ms) after',
   'min.cleanable.dirty.ratio': 'is compacted from an outdated share (min.cleanable.dirty.ratio) of',
