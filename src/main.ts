@@ -43,6 +43,25 @@ live('doctor', 'check settings, disk, exchange and clock').action(async (options
 
 const KAFKA = /^kafka/;
 
+const ROLE = /^(kafka|instance$|port$|host$|partitions$|retention$)/;
+
+withSettings(
+  program.command('capture').description('the exchange’s trades to Kafka; several share the symbols'),
+  (key) => ROLE.test(key) || /^(symbols|ws-url|rest-url|history|repair-limit)$/.test(key),
+).action(async (options) => (await import('./commands/capture.ts')).runCapture(options));
+
+withSettings(
+  program.command('detect').description('score the trades in Kafka; several share the partitions'),
+  (key) => ROLE.test(key) || key === 'budget',
+)
+  .option('--model <file>', 'model to use until one is activated')
+  .action(async (options) => (await import('./commands/detect.ts')).runDetect(options));
+
+withSettings(
+  program.command('serve').description('the API and the page over Kafka, with a local copy of what they show'),
+  (key) => ROLE.test(key) || key === 'data',
+).action(async (options) => (await import('./commands/serve.ts')).runServe(options, version));
+
 withSettings(
   program.command('topics').description('make the topics in Kafka, and check those that are there'),
   (key) => KAFKA.test(key) || key === 'partitions' || key === 'retention',

@@ -6,7 +6,6 @@ import { TapewatchError } from '../market/error.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Values } from '../settings.ts';
 import type { Transport } from '../transport/transport.ts';
-import type { Screen } from './screen.ts';
 
 export interface LiveCaptureOptions {
   readonly values: Values;
@@ -14,7 +13,8 @@ export interface LiveCaptureOptions {
   readonly topics: TopicNames;
   readonly transport: Transport;
   readonly metrics: Metrics;
-  readonly screen: Screen;
+  /** Takes sentences for the user. */
+  readonly screen: { note(sentence: string): void };
   readonly symbols: readonly string[];
   readonly wsEndpoints: readonly string[];
   readonly restEndpoints: readonly string[];

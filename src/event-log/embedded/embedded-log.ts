@@ -26,6 +26,8 @@ export interface EmbeddedLogOptions {
 export interface EmbeddedLog extends EventLog {
   /** Drops what is older than its topic keeps, a little at a time. */
   applyRetention(): Promise<void>;
+  /** Takes over records of another log with their offsets and times; those it has are passed over. */
+  mirror(records: readonly LogRecord[]): Promise<void>;
 }
 
 const RETENTION_STEP = 2000;
@@ -102,6 +104,16 @@ class Embedded implements EmbeddedLog {
     const positions = await this.#write(() => records.map((record) => this.#storage.append(record, now)));
     this.#notify(records);
     return positions;
+  }
+
+  async mirror(records: readonly LogRecord[]): Promise<void> {
+    await this.#write(() => {
+      for (const record of records) {
+        const { topic, partition, offset, timestamp } = record;
+        if (offset >= this.#storage.bounds(topic, partition).end) this.#storage.append(record, timestamp, offset);
+      }
+    });
+    this.#notify(records);
   }
 
   async read(topic: string, partition: number, from: number, options: ReadOptions = {}): Promise<ReadResult> {

@@ -1,4 +1,5 @@
 /** The embedded log's tables in LMDB, and what one write transaction does to them. Synchronous: callers hold the transaction. */
+import assert from 'node:assert/strict';
 import { open, type RootDatabase } from 'lmdb';
 import { TapewatchError } from '../../market/error.ts';
 import { partitionOf } from '../../market/partition.ts';
@@ -85,12 +86,15 @@ export class Storage {
     this.#topics.set(spec.name, topic);
   }
 
-  append(record: NewRecord, timestamp: number): Position {
+  /** `at` gives a record an offset of its own, at or beyond the end. */
+  append(record: NewRecord, timestamp: number, at?: number): Position {
     const topic = this.topic(record.topic);
     const partition = record.partition ?? (record.key === null ? 0 : partitionOf(record.key, topic.partitions));
     if (partition >= topic.partitions)
       throw new TapewatchError('not_found', `Topic ${record.topic} has no partition ${partition}.`);
-    const offset = this.#number(['end', topic.id, partition]);
+    const end = this.#number(['end', topic.id, partition]);
+    const offset = at ?? end;
+    assert(offset >= end, 'an offset is given once');
     this.#root.putSync(['end', topic.id, partition], offset + 1);
     this.#records.putSync([topic.id, partition, offset], pack(timestamp, record.key, record.value));
     if (topic.cleanup === 'compact' && record.key !== null)

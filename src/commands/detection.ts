@@ -1,0 +1,40 @@
+/** Detection with the metrics and words of a process. */
+import type { Policy } from '../detection/detector.ts';
+import type { EventLog } from '../event-log/event-log.ts';
+import type { TopicNames } from '../event-log/topics.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import { DetectionService } from '../pipeline/detection-service.ts';
+
+export interface DetectionOptions {
+  readonly log: EventLog;
+  readonly topics: TopicNames;
+  readonly group: string;
+  /** In force until a partition's first activation. */
+  readonly policy: Policy;
+  readonly metrics: Metrics;
+  readonly say: (sentence: string) => void;
+}
+
+export function detection({ log, topics, group, policy, metrics, say }: DetectionOptions): DetectionService {
+  metrics.modelInfo.set({ name: 'active', version: policy.artefact.id }, 1);
+  return new DetectionService({
+    log,
+    topics,
+    group,
+    policy,
+    now: Date.now,
+    events: {
+      batch: (_records, seconds) => {
+        metrics.scoreSeconds.observe(seconds);
+        metrics.transactions.inc({ outcome: 'committed' });
+      },
+      anomaly: ({ symbol, kind, severity, phase, timestamp }) => {
+        if (phase === 'close') return;
+        metrics.countAnomaly(symbol, kind, severity);
+        metrics.alertLatency.observe(Math.max(0, Date.now() - timestamp) / 1000);
+      },
+      restored: (partition, records) => say(`Partition ${partition} is restored: ${records} records replayed.`),
+      deadLetter: (reason) => say(`A record was put aside, in the dead letters: ${reason}.`),
+    },
+  });
+}
