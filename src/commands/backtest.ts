@@ -52,7 +52,11 @@ async function runTapes(options: BacktestCommand, policy: Policy, budgets: reado
   const bars = options.bars === undefined ? null : new BarFile(options.bars);
   const jobs = options.jobs === undefined ? null : jobsOf(options.jobs);
   let read = 0;
-  const { tapes, bytes, close } = await openTapes(options.tape, {
+  const {
+    read: open,
+    bytes,
+    close,
+  } = await openTapes(options.tape, {
     ...(options.symbol ? { symbol: options.symbol } : {}),
     onProgress: (count) => {
       read = count;
@@ -62,7 +66,7 @@ async function runTapes(options: BacktestCommand, policy: Policy, budgets: reado
   const progress = new Progress('backtest', bytes);
   try {
     return await backtest({
-      tapes,
+      tapes: open(),
       policy,
       variants: budgets.map((budget) => withBudget(policy, budget)),
       trace:

@@ -9,10 +9,11 @@ import { TapewatchError } from '../market/error.ts';
 import { partitionOf } from '../market/partition.ts';
 import type { TapeRecord } from '../market/records.ts';
 import { readTape, sizeOfFiles, type TapeOptions } from '../tape-files/tape.ts';
+import { say } from './output.ts';
 
 export interface Tapes {
-  /** One for files, one a partition for a log. */
-  readonly tapes: readonly AsyncIterable<readonly TapeRecord[]>[];
+  /** One for files, one a partition for a log; from the beginning at each call. */
+  read(): readonly AsyncIterable<readonly TapeRecord[]>[];
   /** Bytes in all, for progress; 0 where unknown. */
   readonly bytes: number;
   close(): Promise<void>;
@@ -21,14 +22,23 @@ export interface Tapes {
 export async function openTapes(paths: readonly string[], options: TapeOptions = {}): Promise<Tapes> {
   const [first] = paths;
   if (first === undefined || !existsSync(join(first, 'log'))) {
-    return { tapes: [readTape(paths, options)], bytes: sizeOfFiles(paths), close: () => Promise.resolve() };
+    const leftOut = new Set<string>();
+    const onLeftOut = (path: string): void => {
+      if (!leftOut.has(path)) say(`${path} is no tape and is left out.`);
+      leftOut.add(path);
+    };
+    return {
+      read: () => [readTape(paths, { ...options, onLeftOut })],
+      bytes: sizeOfFiles(paths),
+      close: () => Promise.resolve(),
+    };
   }
   if (paths.length > 1) throw new TapewatchError('usage', `${first} is a data folder: give it alone as --tape.`);
   const log = await openEmbeddedLog({ dir: first, now: Date.now });
   const { trades } = topicNames('');
   const partitions = await log.partitions(trades);
   return {
-    tapes: Array.from({ length: partitions }, (_, partition) => readPartition(log, trades, partition)),
+    read: () => Array.from({ length: partitions }, (_, partition) => readPartition(log, trades, partition)),
     bytes: 0,
     close: () => log.close(),
   };

@@ -5,7 +5,7 @@ import type { TapeRecord } from '../market/records.ts';
 import { readBytes } from './bytes.ts';
 import { csvParser } from './csv-rows.ts';
 import { ndjsonParser } from './ndjson-rows.ts';
-import type { Feed, RowParser } from './rows.ts';
+import { type Feed, type RowParser, UnknownFormat } from './rows.ts';
 
 const BATCH = 4096;
 const NEWLINE = 10;
@@ -94,12 +94,7 @@ class Lines {
     }
     const line = new TextDecoder().decode(bytes.subarray(from, to)).replace(/^\ufeff/, '');
     const csv = csvParser(line, this.#symbol);
-    if (!csv) {
-      throw new TapewatchError(
-        'tape_unreadable',
-        `${this.#path} is no tape: its first line is ${JSON.stringify(line.slice(0, 80))}. Known are Binance dumps of trades and aggTrades, tardis trades, timestamp,symbol,price,quantity,is_buyer_maker, and Tapewatch's own NDJSON.`,
-      );
-    }
+    if (!csv) throw new UnknownFormat(this.#path, line);
     this.#parser = csv.parser;
     return csv.headed ? null : csv.parser;
   }

@@ -1,10 +1,11 @@
 /** Several tape files as one tape: files of a symbol in a row, symbols merged by (timestamp, symbol, id, file order). */
-import { statSync } from 'node:fs';
+import { readdirSync, type Stats, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { TapewatchError } from '../market/error.ts';
 import { isTrade, type TapeRecord } from '../market/records.ts';
 import { Continuity } from './continuity.ts';
 import { type FileBatch, readTapeFile } from './file-reader.ts';
-import type { Feed } from './rows.ts';
+import { type Feed, UnknownFormat } from './rows.ts';
 
 const BATCH = 4096;
 
@@ -13,9 +14,11 @@ export interface TapeOptions {
   readonly symbol?: string;
   /** Called with the bytes read so far, as they lie on disk. */
   readonly onProgress?: (bytes: number) => void;
+  /** Called with a file of a folder that is no tape; one named itself is an error. */
+  readonly onLeftOut?: (path: string) => void;
 }
 
-/** Batches of records in tape order. @throws TapewatchError `tape_unreadable` naming file and line. */
+/** Batches of records in tape order. A path may be a folder of tapes. @throws TapewatchError `tape_unreadable` naming file and line. */
 export async function* readTape(
   paths: readonly string[],
   options: TapeOptions = {},
@@ -26,12 +29,12 @@ export async function* readTape(
     options.onProgress?.(bytes);
   };
   const continuity = new Continuity();
-  const heads = await Promise.all(
-    paths.map((path, file) =>
-      Head.open(path, file, { onBytes, ...(options.symbol ? { symbol: options.symbol } : {}) }),
-    ),
-  );
-  const chains = chain(heads.filter((head) => head !== null));
+  const opening = { onBytes, ...(options.symbol ? { symbol: options.symbol } : {}) };
+  const onUnknown = (path: string, error: UnknownFormat): void => {
+    if (paths.includes(path)) throw error;
+    options.onLeftOut?.(path);
+  };
+  const chains = await chain(filesOf(paths), opening, onUnknown);
   let out: TapeRecord[] = [];
   while (chains.length > 0) {
     const [first, second] = leastTwo(chains);
@@ -44,7 +47,7 @@ export async function* readTape(
         out = [];
       }
       if (!head.inBatch() && !(await head.refill())) {
-        if (!chains[first]!.next()) chains.splice(first, 1);
+        if (!(await chains[first]!.next())) chains.splice(first, 1);
         break;
       }
     } while (limit === null || compare(head, limit) <= 0);
@@ -54,19 +57,44 @@ export async function* readTape(
 
 /** Size of the files, bytes, for progress; packed ones count as they lie. */
 export function sizeOfFiles(paths: readonly string[]): number {
-  return paths.reduce((sum, path) => {
-    try {
-      return sum + statSync(path).size;
-    } catch (cause) {
-      throw new TapewatchError('tape_unreadable', `Can't find the tape ${path}.`, { cause });
+  return filesOf(paths).reduce((sum, path) => sum + stat(path).size, 0);
+}
+
+const TAPE_NAME = /\.(csv|ndjson|jsonl|zip)(\.gz)?$|\.gz$/i;
+
+/** Folders replaced by the tapes in them, by name. */
+export function filesOf(paths: readonly string[]): string[] {
+  return paths.flatMap((path) => {
+    if (!stat(path).isDirectory()) return [path];
+    const names = readdirSync(path).filter((name) => TAPE_NAME.test(name));
+    if (names.length === 0) {
+      throw new TapewatchError(
+        'tape_unreadable',
+        `The folder ${path} holds no tape: no name in it ends in .csv, .ndjson, .zip or .gz.`,
+      );
     }
-  }, 0);
+    return names.sort().map((name) => join(path, name));
+  });
+}
+
+function stat(path: string): Stats {
+  try {
+    return statSync(path);
+  } catch (cause) {
+    throw new TapewatchError('tape_unreadable', `Can't find the tape ${path}.`, { cause });
+  }
+}
+
+interface OpenOptions {
+  readonly symbol?: string;
+  readonly onBytes: (count: number) => void;
 }
 
 /** The next record of one file, with the time by which it is merged: never less than that of the record before. */
 class Head {
   readonly file: number;
   readonly #batches: AsyncIterator<FileBatch>;
+  #bytes = 0;
   #batch: FileBatch;
   #at = 0;
   time = 0;
@@ -78,10 +106,27 @@ class Head {
     this.#look();
   }
 
-  static async open(path: string, file: number, options: Parameters<typeof readTapeFile>[1]): Promise<Head | null> {
+  static async open(path: string, file: number, { symbol, onBytes }: OpenOptions): Promise<Head | null> {
+    let head: Head | null = null;
+    let before = 0;
+    const count = (bytes: number): void => {
+      if (head) head.#bytes += bytes;
+      else before += bytes;
+      onBytes(bytes);
+    };
+    const options = { onBytes: count, ...(symbol === undefined ? {} : { symbol }) };
     const batches = readTapeFile(path, options)[Symbol.asyncIterator]();
     const first = await batches.next();
-    return first.done ? null : new Head(file, batches, first.value);
+    if (first.done) return null;
+    head = new Head(file, batches, first.value);
+    head.#bytes = before;
+    return head;
+  }
+
+  /** Leaves the file. Returns the bytes read so far, which will be read again. */
+  async close(): Promise<number> {
+    await this.#batches.return?.();
+    return this.#bytes;
   }
 
   get feed(): Feed {
@@ -119,24 +164,66 @@ class Head {
   }
 }
 
-/** Files that begin with the same symbol, read one after the other by their first time. */
+interface Place {
+  readonly path: string;
+  readonly file: number;
+  readonly time: number;
+}
+
+/** Files that begin with the same symbol, read one after the other by their first time; only one of them is open. */
 class Chain {
-  readonly #heads: Head[];
-  constructor(heads: Head[]) {
-    this.#heads = heads;
+  readonly #options: OpenOptions;
+  readonly #later: Place[] = [];
+  #place: Place;
+  #head: Head;
+
+  constructor(head: Head, place: Place, options: OpenOptions) {
+    this.#head = head;
+    this.#place = place;
+    this.#options = options;
   }
   get head(): Head {
-    return this.#heads[0]!;
+    return this.#head;
   }
-  next(): boolean {
-    this.#heads.shift();
-    return this.#heads.length > 0;
+
+  async add(head: Head, place: Place): Promise<void> {
+    const earlier = place.time < this.#place.time;
+    this.#later.push(earlier ? this.#place : place);
+    this.#options.onBytes(-(await (earlier ? this.#head : head).close()));
+    if (!earlier) return;
+    this.#head = head;
+    this.#place = place;
+  }
+
+  async next(): Promise<boolean> {
+    this.#later.sort((a, b) => a.time - b.time || a.file - b.file);
+    const place = this.#later.shift();
+    if (!place) return false;
+    this.#place = place;
+    this.#head = (await Head.open(place.path, place.file, this.#options))!;
+    return true;
   }
 }
 
-function chain(heads: readonly Head[]): Chain[] {
-  const bySymbol = Map.groupBy(heads, (head) => head.symbol);
-  return [...bySymbol.values()].map((group) => new Chain(group.sort((a, b) => a.time - b.time || a.file - b.file)));
+async function chain(
+  paths: readonly string[],
+  options: OpenOptions,
+  onUnknown: (path: string, error: UnknownFormat) => void,
+): Promise<Chain[]> {
+  const bySymbol = new Map<string, Chain>();
+  for (const [file, path] of paths.entries()) {
+    const head = await Head.open(path, file, options).catch((error: unknown) => {
+      if (!(error instanceof UnknownFormat)) throw error;
+      onUnknown(path, error);
+      return null;
+    });
+    if (!head) continue;
+    const place = { path, file, time: head.time };
+    const known = bySymbol.get(head.symbol);
+    if (known) await known.add(head, place);
+    else bySymbol.set(head.symbol, new Chain(head, place, options));
+  }
+  return [...bySymbol.values()];
 }
 
 function leastTwo(chains: readonly Chain[]): [first: number, second: number] {

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { encodeTrade } from '../../src/market/codec.ts';
 import { type Gap, isTrade, type TapeRecord, type Trade } from '../../src/market/records.ts';
 import { readDecimal } from '../../src/tape-files/decimal.ts';
-import { readTape } from '../../src/tape-files/tape.ts';
+import { readTape, sizeOfFiles } from '../../src/tape-files/tape.ts';
 import { BTC, TRX, WITHOUT_DATA } from '../real-data.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tapewatch-tape-'));
@@ -129,6 +129,39 @@ test('symbols are merged by time, symbol and id as a sort of all rows would', as
   );
 });
 
+test('a folder is all tapes in it, in order of time, of which one a symbol is open; what else is in it is left out', async () => {
+  const own = mkdtempSync(join(folder, 'many-'));
+  const line = (symbol: string, at: number, id: number): string =>
+    `${encodeTrade({ timeUs: at * 1000, symbol, id, price: '1', volume: '1', side: 'buy' })}\n`;
+  for (let day = 0; day < 40; day++) {
+    for (const symbol of ['AUSDT', 'BUSDT']) {
+      const text = [0, 1].map((i) => line(symbol, 1_760_000_000_000 + day * 1000 + i, 2 * day + i + 1)).join('');
+      // Names that sort against time.
+      writeFileSync(join(own, `${symbol}-${99 - day}.ndjson`), text);
+    }
+  }
+  writeFileSync(join(own, 'labels.csv'), 'what,ever\n');
+  writeFileSync(join(own, 'half.csv.part'), 'x');
+  const leftOut: string[] = [];
+  const all: TapeRecord[] = [];
+  const seen = { bytes: 0 };
+  const options = {
+    onLeftOut: (path: string) => leftOut.push(path),
+    onProgress: (bytes: number) => (seen.bytes = bytes),
+  };
+  for await (const batch of readTape([own], options)) all.push(...batch);
+  const times = all.map((record) => (isTrade(record) ? record.timestamp : 0));
+  assert.equal(times.length, 160);
+  assert.deepEqual(
+    times,
+    times.toSorted((a, b) => a - b),
+  );
+  assert.deepEqual(leftOut, [join(own, 'labels.csv')]);
+  assert.equal(seen.bytes, sizeOfFiles([own]), 'progress ends at the whole');
+  await assert.rejects(records(join(own, 'labels.csv')), /is no tape/);
+  await assert.rejects(records(mkdtempSync(join(folder, 'empty-'))), /holds no tape/);
+});
+
 test('a row that can not be read names file, line and fault', async () => {
   const path = file(
     'BADUSDT-trades.csv',
@@ -136,7 +169,7 @@ test('a row that can not be read names file, line and fault', async () => {
   );
   await assert.rejects(records(path), /BADUSDT-trades\.csv, line 2: its price or volume/);
   await assert.rejects(records(file('notes.txt', 'hello\n')), /is no tape: its first line is "hello"/);
-  await assert.rejects(records(join(folder, 'absent.csv')), /Can't open the tape/);
+  await assert.rejects(records(join(folder, 'absent.csv')), /Can't find the tape/);
 });
 
 test('the real tapes are read row by row', { skip: WITHOUT_DATA }, async () => {
