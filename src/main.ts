@@ -26,6 +26,7 @@ const live = (name: string, description: string): Command =>
     .option('--history <s>', 'seconds of history to warm up on; 0 for none (default: 4000)')
     .option('--budget <n>', 'incidents a symbol-day that you will read (default: 1)')
     .option('--model <file>', 'model to use instead of the one shipped')
+    .option('--notify <file>', 'who is told of which incidents, as JSON')
     .option('--json', 'anomalies as NDJSON on stdout');
 
 live('start', 'watch the live market: everything in one process').action(async (options) =>
@@ -77,6 +78,15 @@ program
   .option('--limit <n>', 'how many of the last', '50')
   .option('--json', 'NDJSON')
   .action(async (options) => (await import('./commands/alerts.ts')).runAlerts(options));
+
+program
+  .command('notify')
+  .description('messages to Slack, Discord, Telegram and webhooks')
+  .command('test')
+  .description('send each sink of the file a message that says it is a test')
+  .option('--notify <file>', 'who is told of which incidents, as JSON')
+  .option('--sink <name>', 'this one alone')
+  .action(async (options) => (await import('./commands/notify.ts')).runNotifyTest(options));
 
 program
   .command('explain <id>')

@@ -88,6 +88,13 @@ export const SETTINGS: readonly Row[] = [
     whole: true,
   },
   {
+    key: 'notify',
+    type: 'string',
+    default: '',
+    unit: 'file',
+    why: 'who is told of which incidents, as JSON; secrets come from variables that it names',
+  },
+  {
     key: 'retention',
     type: 'number',
     default: '168',
@@ -202,6 +209,11 @@ export const SETTINGS: readonly Row[] = [
 
 /** The settings of this table by key, from options over `TAPEWATCH_…` variables over defaults. */
 export type Values = Readonly<Record<string, string | number | readonly string[]>>;
+
+/** A secret, whose variable the user chose: it has no default and is shown nowhere. */
+export function readSecret(name: string): string | undefined {
+  return process.env[name];
+}
 
 /** @throws TapewatchError `settings` with a list of all that is wrong. */
 export function readSettings(

@@ -1,10 +1,11 @@
 /** The incidents, newest first, each with its records; what the user said about them; and the alarm when one comes. */
 import { signal } from '@preact/signals';
+import { KIND_WORDS } from '../../src/market/kind-words.ts';
 import { type Anomaly, incidentOf, type Severity } from '../../src/market/records.ts';
 import { changed, rows } from './market.ts';
 import { popups, sound } from './preferences.ts';
 import { get, post } from './server.ts';
-import { KIND_WORDS, kindName, SEVERITY_RANK } from './words.ts';
+import { kindName, SEVERITY_RANK } from './words.ts';
 
 export interface Incident {
   readonly id: string;

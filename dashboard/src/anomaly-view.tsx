@@ -1,6 +1,7 @@
 /** One anomaly: what happened, against what is usual, what part each number had, the very trades, and whether it holds. */
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
+import { KIND_WORDS } from '../../src/market/kind-words.ts';
 import { type Anomaly, type Bar, incidentOf, type Trade } from '../../src/market/records.ts';
 import { hrefOf } from './address.ts';
 import { acknowledge, dismiss, incidents } from './alerts.ts';
@@ -14,7 +15,6 @@ import {
   featureRange,
   featureValue,
   featureWords,
-  KIND_WORDS,
   kindName,
   onceIn,
   phaseWord,

@@ -12,6 +12,7 @@ import type { Values } from '../settings.ts';
 import { createNetworkTransport, processClock } from '../transport/network.ts';
 import { Views } from '../views/views.ts';
 import { capture as startingCapture } from './live-capture.ts';
+import { notifying } from './notify.ts';
 import { say } from './output.ts';
 import { pageFolder } from './page.ts';
 import { Screen } from './screen.ts';
@@ -37,6 +38,7 @@ const SHUT_DOWN_MS = 4000;
 /** Runs until Ctrl-C; resolves when all that was read is in the log. */
 export async function runLive(options: LiveOptions): Promise<void> {
   const { values } = options;
+  const sinks = notifying(values['notify'] as string);
   const log = await openEmbeddedLog({ dir: values['data'] as string, now: Date.now });
   const topics = topicNames('');
   const retentionMs = (values['retention'] as number) * 3_600_000;
@@ -83,10 +85,12 @@ export async function runLive(options: LiveOptions): Promise<void> {
   const failed = Promise.withResolvers<never>();
   const running = service.run(stop.signal);
   const viewing = views.run(stop.signal);
+  const telling = sinks(log, topics, stop.signal);
   // When the disk is full lmdb also rejects promises that nobody holds. The log's own error says more, so it goes first.
   process.on('unhandledRejection', (error) => setTimeout(() => failed.reject(error), UNHANDLED_GRACE_MS).unref());
   running.catch(failed.reject);
   viewing.catch(failed.reject);
+  telling.catch(failed.reject);
   const transport = createNetworkTransport();
   const screen = new Screen({ views, json: options.json, address });
   let capture: Capture | null = null;
@@ -110,7 +114,7 @@ export async function runLive(options: LiveOptions): Promise<void> {
   async function shutDown(): Promise<void> {
     await capture?.stop();
     stop.abort();
-    await Promise.allSettled([running, viewing]);
+    await Promise.allSettled([running, viewing, telling]);
     await app.close();
     await transport.close();
     await log.close();

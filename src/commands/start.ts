@@ -12,12 +12,13 @@ export interface StartCommand extends PolicyOptions {
   readonly wsUrl?: string;
   readonly restUrl?: string;
   readonly history?: string;
+  readonly notify?: string;
   readonly json?: boolean;
 }
 
 export function settingsOf(options: StartCommand): ReturnType<typeof readSettings> {
-  const { symbols, data, port, host, wsUrl, restUrl, history, budget } = options;
-  return readSettings({ symbols, data, port, host, 'ws-url': wsUrl, 'rest-url': restUrl, history, budget });
+  const { symbols, data, port, host, wsUrl, restUrl, history, budget, notify } = options;
+  return readSettings({ symbols, data, port, host, 'ws-url': wsUrl, 'rest-url': restUrl, history, budget, notify });
 }
 
 export async function runStart(options: StartCommand, version: string): Promise<void> {
