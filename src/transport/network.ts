@@ -1,6 +1,7 @@
 /** The transport of the real world: `ws` and `undici` outwards, `ws` and node:http for what is hosted, the process's clock. */
-import { createServer } from 'node:http';
+import { createServer, STATUS_CODES } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { Agent, request as undiciRequest } from 'undici';
 import { WebSocket, WebSocketServer } from 'ws';
 import { TapewatchError } from '../market/error.ts';
@@ -11,8 +12,6 @@ import type {
   HttpResponse,
   Server,
   ServerHandlers,
-  ServerSocket,
-  ServerSocketHandlers,
   Socket,
   SocketHandlers,
   Transport,
@@ -154,7 +153,12 @@ function listen(port: number, handlers: ServerHandlers): Promise<Server> {
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
   http.on('upgrade', (incoming, raw, head) => {
     const url = new URL(incoming.url ?? '/', 'http://local');
-    sockets.handleUpgrade(incoming, raw, head, (socket) => accept(socket, url, handlers));
+    accept(
+      url,
+      handlers,
+      (opened) => sockets.handleUpgrade(incoming, raw, head, opened),
+      (status) => refuse(raw, status),
+    );
   });
   return new Promise((resolve, reject) => {
     http.once('error', (cause: NodeJS.ErrnoException) => {
@@ -180,25 +184,33 @@ function listen(port: number, handlers: ServerHandlers): Promise<Server> {
   });
 }
 
-function accept(socket: WebSocket, url: URL, handlers: ServerHandlers): void {
-  const server: ServerSocket = {
-    send: (text) => socket.send(text),
-    ping: (payload) => socket.ping(payload),
-    close: (code, reason) => socket.close(code, reason),
-    terminate: () => socket.terminate(),
-    bufferedBytes: () => socket.bufferedAmount,
-  };
-  const accepted: ServerSocketHandlers | { readonly refuse: number } = handlers.socket(
-    url.pathname,
-    url.searchParams,
-    server,
-  );
+function accept(
+  url: URL,
+  handlers: ServerHandlers,
+  open: (opened: (socket: WebSocket) => void) => void,
+  refuse: (status: number) => void,
+): void {
+  let socket: WebSocket | null = null;
+  const accepted = handlers.socket(url.pathname, url.searchParams, {
+    send: (text) => socket?.send(text),
+    ping: (payload) => socket?.ping(payload),
+    close: (code, reason) => socket?.close(code, reason),
+    terminate: () => socket?.terminate(),
+    bufferedBytes: () => socket?.bufferedAmount ?? 0,
+  });
   if ('refuse' in accepted) {
-    socket.close(1008, `refused: ${accepted.refuse}`);
+    refuse(accepted.refuse);
     return;
   }
-  socket.on('message', (data) => accepted.message(String(data)));
-  socket.on('pong', (payload) => accepted.pong?.(payload.toString()));
-  socket.on('close', () => accepted.close());
-  socket.on('error', () => undefined);
+  open((opened) => {
+    socket = opened;
+    opened.on('message', (data) => accepted.message(String(data)));
+    opened.on('pong', (payload) => accepted.pong?.(payload.toString()));
+    opened.on('close', () => accepted.close());
+    opened.on('error', () => undefined);
+  });
+}
+
+function refuse(raw: Duplex, status: number): void {
+  raw.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

@@ -84,7 +84,7 @@ export interface ServerSocketHandlers {
 export interface ServerHandlers {
   /** `path` starts with `/`; `query` has the parameters. */
   request(method: string, path: string, query: URLSearchParams): Promise<HttpResponse> | HttpResponse;
-  /** Accepts a WebSocket, or refuses with an HTTP status. */
+  /** Accepts a WebSocket, or refuses with an HTTP status. What is sent on `socket` before it has returned is lost. */
   socket(
     path: string,
     query: URLSearchParams,
