@@ -116,11 +116,17 @@ program
 
 program
   .command('train')
-  .description('train a model from tapes')
-  .requiredOption('--tape <files...>', 'tapes to learn from')
+  .description('train a model from tapes, a log, or the exchange’s history')
+  .option('--tape <files...>', 'tapes to learn from, or the data folder of a log')
+  .option('--symbols <list>', 'instead of tapes: these symbols from the exchange’s history')
+  .option('--days <n>', 'with --symbols: so many days, up to yesterday')
+  .option('--history-dir <dir>', 'where fetched days are kept, as the exchange’s daily dumps', '.tapewatch/history')
+  .option('--rest-url <list>', 'REST endpoints instead of the exchange’s')
+  .option('--symbol <symbol>', 'symbol of rows that name none')
   .requiredOption('--out <file>', 'where to write the model')
   .option('--seed <n>', 'the same tapes and seed give the same model', '1')
   .option('--exclude <file>', 'csv lines symbol,from,to (ms): stretches to leave out')
+  .option('--json', 'what was made as one JSON object')
   .action(async (options) => (await import('./commands/train.ts')).runTrain(options));
 
 program

@@ -74,7 +74,7 @@ export class Rest {
       case '/api/v3/historicalTrades':
         return archive.trades(symbol, fromId, limit).map((trade) => restTrade(trade, microseconds));
       case '/api/v3/aggTrades':
-        return aggregates(archive.trades(symbol, fromId, limit), microseconds);
+        return archive.aggregates(symbol, aggregatesFrom(query), limit).map((group) => aggregate(group, microseconds));
       case '/api/v3/klines': {
         const from = Number(query.get('startTime') ?? 0);
         return secondKlines(archive.between(symbol, from, Number(query.get('endTime') ?? now())), limit);
@@ -111,23 +111,21 @@ function tickerWeight(query: URLSearchParams): number {
   return count <= 20 ? 2 : count <= 100 ? 40 : 80;
 }
 
-/** Fills of one taker order at one price are one aggregate trade, which has the id of its first here. */
-function aggregates(trades: readonly TradeText[], microseconds: boolean): unknown[] {
-  const groups: TradeText[][] = [];
-  for (const trade of trades) {
-    const group = groups.at(-1);
-    const [first] = group ?? [];
-    const same = first?.timeUs === trade.timeUs && first.price === trade.price && first.side === trade.side;
-    if (group && same) group.push(trade);
-    else groups.push([trade]);
-  }
-  return groups.map((group) => {
-    const [first] = group;
-    const { id, price, timeUs, side } = first!;
-    const q = group.reduce((sum, { volume }) => sum + Number(volume), 0).toFixed(8);
-    const T = microseconds ? timeUs : Math.floor(timeUs / 1000);
-    return { a: id, p: price, q, f: id, l: group.at(-1)!.id, T, m: side === 'sell', M: true };
-  });
+function aggregatesFrom(query: URLSearchParams): { readonly id: number } | { readonly timeMs: number } | null {
+  if (query.has('fromId')) return { id: Number(query.get('fromId')) };
+  return query.has('startTime') ? { timeMs: Number(query.get('startTime')) } : null;
+}
+
+/** Fills of one taker order at one price are one aggregate trade. */
+function aggregate(
+  { id, fills }: { readonly id: number; readonly fills: readonly TradeText[] },
+  microseconds: boolean,
+): unknown {
+  const [first] = fills;
+  const { price, timeUs, side } = first!;
+  const q = fills.reduce((sum, { volume }) => sum + Number(volume), 0).toFixed(8);
+  const T = microseconds ? timeUs : Math.floor(timeUs / 1000);
+  return { a: id, p: price, q, f: first!.id, l: fills.at(-1)!.id, T, m: side === 'sell', M: true };
 }
 
 /** 1 s klines of the seconds that had trades. */

@@ -32,6 +32,17 @@ export interface TradesFound {
 
 type Row = Readonly<Record<string, unknown>>;
 
+/** Fills of one taker order at one price, as one. */
+export interface AggTrade {
+  readonly id: number;
+  readonly price: string;
+  readonly volume: string;
+  readonly firstId: number;
+  readonly lastId: number;
+  readonly timeUs: number;
+  readonly buyerIsMaker: boolean;
+}
+
 export class BinanceRest {
   readonly #transport: Transport;
   readonly #endpoints: readonly string[];
@@ -76,6 +87,27 @@ export class BinanceRest {
       ids.set(symbol, Math.max(-1, ...rowsOf(rows).map((row) => idOf(row['l']))));
     }
     return ids;
+  }
+
+  /** Up to 1,000 aggregate trades from `fromId`, or from the first at or after a time, on. */
+  async aggTrades(
+    symbol: string,
+    from: { readonly id: number } | { readonly timeMs: number },
+    signal: AbortSignal,
+  ): Promise<AggTrade[]> {
+    const where = 'id' in from ? `fromId=${from.id}` : `startTime=${from.timeMs}`;
+    const path = `/api/v3/aggTrades?symbol=${encodeURIComponent(symbol)}&timeUnit=MICROSECOND&limit=${ROWS_MAX}&${where}`;
+    const answer = await this.#get(path, 4, signal);
+    if (!Array.isArray(answer)) throw unreadable(path);
+    return rowsOf(answer).map((row) => aggTradeOf(path, row));
+  }
+
+  /** The exchange's clock, ms. */
+  async time(signal: AbortSignal): Promise<number> {
+    const answer = (await this.#get('/api/v3/time', 1, signal)) as Row | null;
+    const time = answer?.['serverTime'];
+    if (typeof time !== 'number') throw unreadable('/api/v3/time');
+    return time;
   }
 
   /** Seconds with trades in [`fromMs`, `toMs`), up to 1,000 seconds. */
@@ -170,6 +202,15 @@ function tradeOf(symbol: string, row: Row): TradeText {
     volume: qty,
     side: isBuyerMaker === true ? 'sell' : 'buy',
   };
+}
+
+/** One that was invalidated has price and volume 0 and no trades (first and last id −1). */
+function aggTradeOf(path: string, row: Row): AggTrade {
+  const { a: id, p: price, q: volume, f: firstId, l: lastId, T: time, m } = row;
+  const whole = [id, firstId, lastId, time].every(Number.isSafeInteger);
+  if (!whole || !isDecimal(price) || !isDecimal(volume)) throw unreadable(path);
+  const ids = { id: id as number, firstId: firstId as number, lastId: lastId as number };
+  return { ...ids, price, volume, timeUs: inUs(time as number), buyerIsMaker: m === true };
 }
 
 function barOf(symbol: string, row: readonly (string | number)[]): HistoryBar {
