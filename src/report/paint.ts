@@ -64,6 +64,7 @@ const SHAPES: readonly (readonly [selector: string, style: string])[] = [
   ['.value', 'stroke:var(--ink);stroke-width:1.3;fill:none'],
   ['.bar', 'fill:var(--price)'],
   ['.track', 'fill:var(--line);opacity:.6'],
+  ['.trade', 'opacity:.6'],
   ['.buy', 'fill:var(--buy)'],
   ['.sell', 'fill:var(--sell)'],
   ['.event', 'fill:var(--event);opacity:.16'],

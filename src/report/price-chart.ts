@@ -50,8 +50,13 @@ export interface Box {
   readonly bottom: number;
 }
 
-/** The same as part of a greater picture. */
-export function alertChartBody(chart: AlertChart, box: Box, title: string): string {
+/** The same as part of a greater picture; `more` draws on it, below the alerts. */
+export function alertChartBody(
+  chart: AlertChart,
+  box: Box,
+  title: string,
+  more: (x: Scale, y: Scale) => string = () => '',
+): string {
   const { from, to, points, events = [] } = chart;
   const x = linear(from, Math.max(to, from + 1000), box.left, box.right);
   const volumeTop = box.bottom - (box.bottom - box.top) * 0.22;
@@ -68,6 +73,7 @@ export function alertChartBody(chart: AlertChart, box: Box, title: string): stri
     volumes(chart, x, volumeTop, box.bottom),
     priceRange(chart, x, y),
     `<path class="price" d="${pricePath(chart, x, y)}"/>`,
+    more(x, y),
     ...marks(chart, x, y, box),
   ].join('');
 }

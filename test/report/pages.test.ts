@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import type { Anomaly, Bar } from '../../src/market/records.ts';
 import { backtestPage } from '../../src/report/backtest-page.ts';
 import { sweepChartSvg } from '../../src/report/curve-chart.ts';
+import { explanationSvg } from '../../src/report/explanation-chart.ts';
+import { explanationPage } from '../../src/report/explanation-page.ts';
 import { alertChartSvg } from '../../src/report/price-chart.ts';
 import { featureText, priceText, short, ticks, timeTicks } from '../../src/report/scale.ts';
 
@@ -128,6 +130,39 @@ test('pictures that stand alone are whole, also of one trade, of none, of a flat
     assertWhole(picture);
     assert.ok(!/NaN|Infinity|undefined/.test(picture), picture);
   }
+});
+
+const explanation = {
+  anomaly: anomaly(),
+  story: [anomaly()],
+  from: AT + 100_000,
+  to: AT + 700_000,
+  seconds: points.map((point) => ({ ...point, score: 4.2, level: 5 })),
+  trades: [{ timestamp: AT + 400_000, symbol: EVIL, id: 7, price: 1, volume: 2, side: 'buy' as const }],
+  features: [
+    {
+      name: 'log_return_5s',
+      at: [AT + 200_000, AT + 400_000],
+      value: [0, 0.0123],
+      low: [-0.001, -0.001],
+      high: [0.001, 0.001],
+    },
+    { name: EVIL, at: [], value: [], low: [], high: [] },
+  ],
+  forest: [{ feature: EVIL, share: 0.5 }],
+};
+
+test('an explanation is whole, alone and on its page, also where there is little to show', () => {
+  const bare = { ...explanation, seconds: [], trades: [], features: [], forest: [], story: [] };
+  for (const some of [explanation, bare, { ...bare, seconds: explanation.seconds.slice(0, 1) }]) {
+    const picture = explanationSvg(some);
+    assertWhole(picture);
+    assert.ok(!/NaN|Infinity|undefined/.test(picture), picture.slice(0, 3000));
+    const own = explanationPage({ ...some, verdict: `as recorded ${EVIL}` });
+    assertWhole(own.replace('<!doctype html>', ''), ['meta', 'link']);
+    assert.ok(!/<script|<img|url\(|@import/i.test(own));
+  }
+  assert.match(explanationSvg(explanation), /log_return_5s · then 1\.2 % · usual -0\.1 % to 0\.1 %/);
 });
 
 test('axes have round ticks, and words that tell them apart', () => {
