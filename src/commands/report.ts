@@ -5,6 +5,7 @@ import type { Grade } from '../backtest/grade.ts';
 import type { SweepPoint } from '../backtest/sweep.ts';
 import { DETECTOR_VERSION } from '../detection/artefact.ts';
 import type { Policy } from '../detection/detector.ts';
+import { marketMoves } from '../market/market-move.ts';
 import { backtestPage } from '../report/backtest-page.ts';
 
 export interface BacktestRun {
@@ -39,7 +40,7 @@ export function reportOf({ options, policy, result, graded, sweep, version }: Ba
     budget: settings.budget,
     stretches,
     anomalies,
-    marketWide: [],
+    marketWide: marketMoves(anomalies, symbols.length),
     grade: graded,
     sweep,
   });

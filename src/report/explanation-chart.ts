@@ -42,7 +42,7 @@ const LEFT = 8;
 const RIGHT = WIDTH - 82;
 const PRICE_HEIGHT = 230;
 const PANEL_HEIGHT = 84;
-const PANEL_GAP = 26;
+const PANEL_GAP = 30;
 const FEATURES_MAX = 5;
 const TRADES_MAX = 1500;
 
@@ -75,7 +75,9 @@ export function explanationSvg(explanation: Explanation, alone = true): string {
     top += 24;
     parts.push(shareBars('part in the score', shares, { x: LEFT, y: top, width: 450 }));
     if (forest.length > 0)
-      parts.push(shareBars('part in the forest’s isolation', forest, { x: 494, y: top, width: 450 }));
+      parts.push(
+        shareBars('part in the forest’s isolation, at the end of its second', forest, { x: 494, y: top, width: 450 }),
+      );
     top += Math.max(shareBarsHeight(shares), shareBarsHeight(forest));
   }
   const label = `${anomaly.symbol} ${anomaly.kind}: price, score and features`;
@@ -93,7 +95,12 @@ function headline({ symbol, kind, severity, timestamp, summary }: Anomaly): stri
 function pricePanel(explanation: Explanation, box: Box): string {
   const { anomaly, story, from, to, seconds, trades } = explanation;
   const chart = { symbol: anomaly.symbol, from, to, step_s: 1, points: seconds, alerts: story };
-  return alertChartBody(chart, box, 'price, trades, quote volume by second', (x, y) => tradeDots(trades, x, y));
+  return alertChartBody(
+    chart,
+    box,
+    'price, trades, quote volume by second',
+    (x, y) => marker(anomaly, x, box) + tradeDots(trades, x, y),
+  );
 }
 
 /** Trades by the taker's side, their area by their notional. The largest are kept where there are too many. */

@@ -59,7 +59,7 @@ const SHAPES: readonly (readonly [selector: string, style: string])[] = [
   ['.price', 'stroke:var(--price);stroke-width:1.3;fill:none;stroke-linejoin:round'],
   ['.range', 'fill:var(--price);opacity:.18'],
   ['.volume', 'fill:var(--volume);opacity:.5'],
-  ['.band', 'fill:var(--band);opacity:.16'],
+  ['.band', 'fill:var(--band);opacity:.24'],
   ['.bandline', 'stroke:var(--band);stroke-dasharray:3 3;fill:none;opacity:.9'],
   ['.value', 'stroke:var(--ink);stroke-width:1.3;fill:none'],
   ['.bar', 'fill:var(--price)'],
