@@ -1,7 +1,7 @@
 /** The command line as a user meets it: what it says and how it ends. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,9 +72,25 @@ test('a simulated tape is the same for the same seed, and its backtest finds the
       0,
     );
   }
-  const [a, b] = paths.map((path) => run('backtest', '--tape', path, '--budget', '24'));
-  assert.equal(a!.out, b!.out);
-  assert.ok(a!.out.split('\n').length > 5);
+  const [path, again] = paths;
+  const page = join(folder, 'page.html');
+  const a = run('backtest', '--tape', path!, '--budget', '24');
+  const graded = ['--labels', `${again}.labels`, '--sweep', '4,24', '--report', page, '--json', '--jobs', '2'];
+  const b = run('backtest', '--tape', again!, '--budget', '24', ...graded);
+  assert.equal(a.out, b.out);
+  assert.ok(a.out.split('\n').length > 5);
+  const { grade, sweep, trades } = JSON.parse(b.err) as {
+    grade: { events: number; scores: { found: number }[] };
+    sweep: { budget: number }[];
+    trades: number;
+  };
+  assert.equal(trades, 200_000);
+  assert.ok(grade.scores[0]!.found >= grade.events / 2, b.err);
+  assert.deepEqual(
+    sweep.map(({ budget }) => budget),
+    [4, 24],
+  );
+  assert.match(readFileSync(page, 'utf8'), /<h2>Against the labels<\/h2>/);
 });
 
 test('every anomaly of the cascade is explained by recomputing it', { skip: WITHOUT_DATA }, () => {
