@@ -5,7 +5,7 @@ import { address, hrefOf, setQuery } from './address.ts';
 import { acknowledge, dismiss, type Incident, incidents, loadMore, nextCursor, ring } from './alerts.ts';
 import { beat, now } from './market.ts';
 import { popups, sound } from './preferences.ts';
-import { ago, arrowOf, clock, day, kindName, onceIn, SEVERITY_RANK } from './words.ts';
+import { ago, arrowOf, clock, day, detailOf, kindName, onceIn, SEVERITY_RANK } from './words.ts';
 import { TokenForm, useWrite } from './write.tsx';
 
 const NARROW_MAX = 100;
@@ -44,7 +44,7 @@ function FeedItem({ incident }: { readonly incident: Incident }) {
         </span>
         <span class="feed-main">
           <b>{symbol}</b> {kindName(worst.kind)}
-          <span class="muted">{shortSummary(worst.summary)}</span>
+          <span class="muted">{detailOf(worst.summary)}</span>
         </span>
         <span class="feed-time">
           {clock(first.timestamp)}
@@ -53,11 +53,6 @@ function FeedItem({ incident }: { readonly incident: Incident }) {
       </a>
     </li>
   );
-}
-
-/** The numbers of a summary without the words that the kind has said already. */
-function shortSummary(summary: string): string {
-  return summary.replace(/^[^:]*: /, '').replace(/; [^;]*$/, '');
 }
 
 export function AlarmSwitches() {
@@ -233,7 +228,7 @@ function AlertRow({
         <span class={`badge ${worst.severity}`}>{worst.severity}</span>
       </td>
       <td class="wide muted">{onceIn(worst.return_period_s)}</td>
-      <td class="wide muted">{shortSummary(worst.summary)}</td>
+      <td class="wide muted">{detailOf(worst.summary)}</td>
       <td class="actions">
         {!acknowledged && (
           <button

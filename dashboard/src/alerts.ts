@@ -1,7 +1,7 @@
 /** The incidents, newest first, each with its records; what the user said about them; and the alarm when one comes. */
 import { signal } from '@preact/signals';
-import { KIND_WORDS } from '../../src/market/kind-words.ts';
 import { type Anomaly, incidentOf, type Severity } from '../../src/market/records.ts';
+import { KIND_WORDS } from '../../src/market/words.ts';
 import { changed, rows } from './market.ts';
 import { popups, sound } from './preferences.ts';
 import { get, post } from './server.ts';

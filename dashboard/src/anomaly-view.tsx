@@ -1,8 +1,8 @@
 /** One anomaly: what happened, against what is usual, what part each number had, the very trades, and whether it holds. */
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
-import { KIND_WORDS } from '../../src/market/kind-words.ts';
 import { type Anomaly, type Bar, incidentOf, type Trade } from '../../src/market/records.ts';
+import { KIND_WORDS } from '../../src/market/words.ts';
 import { hrefOf } from './address.ts';
 import { acknowledge, dismiss, incidents } from './alerts.ts';
 import { Chart } from './chart.tsx';
@@ -12,6 +12,7 @@ import {
   clockFine,
   day,
   decimalsOf,
+  detailOf,
   featureRange,
   featureValue,
   featureWords,
@@ -77,7 +78,7 @@ function Explained({ anomaly, story, trades, bars }: Evidence) {
       <div class="anomaly-body">
         <p class="lead">
           {words?.sentence ?? anomaly.summary} <b>This is seen here {onceIn(anomaly.return_period_s)}.</b>
-          <span class="muted summary">{anomaly.summary}</span>
+          <span class="muted summary">{detailOf(anomaly.summary)}</span>
         </p>
         <Comparison anomaly={anomaly} />
         <section class="card chart-card" aria-label="Around it">

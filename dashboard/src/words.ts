@@ -1,6 +1,9 @@
 /** Numbers and names as a trader says them. Pure. */
-import { KIND_WORDS } from '../../src/market/kind-words.ts';
+
 import type { Anomaly, Kind, Severity } from '../../src/market/records.ts';
+import { detailOf, duration, KIND_WORDS, rarity } from '../../src/market/words.ts';
+
+export { detailOf, duration, rarity };
 
 export const SEVERITY_RANK: Readonly<Record<Severity, number>> = { notice: 1, warning: 2, critical: 3 };
 
@@ -112,25 +115,6 @@ export function percent(share: number, signed = true): string {
   const value = share * 100;
   const text = value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
   return `${signed && value > 0 ? '+' : ''}${text.replace('-', '−')} %`;
-}
-
-/** A length of time in one unit: 45 s, 12 min, 3 h, 5 d. */
-export function duration(seconds: number): string {
-  const s = Math.abs(seconds);
-  if (s < 1) return `${Math.round(s * 1000)} ms`;
-  if (s < 90) return `${s < 10 ? Number(s.toFixed(1)) : Math.round(s)} s`;
-  if (s < 5400) return `${Math.round(s / 60)} min`;
-  if (s < 129_600) return `${Math.round(s / 3600)} h`;
-  if (s < 63_072_000) return `${Math.round(s / 86_400)} d`;
-  return `${Math.round(s / 31_536_000)} y`;
-}
-
-/** A score, log10 of a return period in seconds, as the shortest duration: 40s, 12m, 3h, 5d. */
-export function rarity(score: number): string {
-  if (!(score > 0)) return '–';
-  return duration(10 ** score)
-    .replace(' min', 'm')
-    .replace(' ', '');
 }
 
 /** Oddness in four steps, as colours show it: usual, somewhat, near the level, at it. */

@@ -1,7 +1,8 @@
 /** `tapewatch alerts`: the anomalies of a running server, and with --follow those that come. */
 import { TapewatchError } from '../market/error.ts';
 import type { Anomaly } from '../market/records.ts';
-import { alertLine, COLOURS, PLAIN } from '../terminal/live-view.ts';
+import { alertLine } from '../terminal/live-view.ts';
+import { COLOURS, PLAIN } from '../terminal/paint.ts';
 import { hasColour, print } from './output.ts';
 
 export interface AlertsCommand {
@@ -16,7 +17,7 @@ export async function runAlerts(options: AlertsCommand): Promise<void> {
   const show = (anomaly: Anomaly): Promise<void> => {
     if (options.json) return print(`${JSON.stringify(anomaly)}\n`);
     const paint = hasColour(process.stdout) ? COLOURS : PLAIN;
-    return print(`${alertLine(anomaly, paint, process.stdout.columns ?? 160)}\n`);
+    return print(`${alertLine(anomaly, paint, process.stdout.columns ?? Number.POSITIVE_INFINITY)}\n`);
   };
   const answer = await ask(`${server}/v1/anomalies?limit=${options.limit}`);
   const { items } = (await answer.json()) as { items: Anomaly[] };

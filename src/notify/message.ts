@@ -1,5 +1,5 @@
 /** A notice in words, once for all services; each puts them in its own markup. Pure. */
-import { KIND_WORDS } from '../market/kind-words.ts';
+import { detailOf, duration, KIND_WORDS } from '../market/words.ts';
 import type { Notice } from './notifier.ts';
 
 export interface Message {
@@ -15,7 +15,7 @@ const MARKS = { notice: '🟡', warning: '🟠', critical: '🔴' } as const;
 const ARROWS = { up: '▲', down: '▼', none: '' } as const;
 
 export function messageOf({ anomaly, isLate, sentAt }: Notice): Message {
-  const { symbol, kind, phase, severity, direction, timestamp, summary } = anomaly;
+  const { symbol, kind, phase, severity, direction, timestamp, summary, return_period_s } = anomaly;
   const { name, sentence } = KIND_WORDS[kind];
   const told = { open: severity, escalate: `grew to ${severity}`, update: severity, close: 'over' }[phase];
   const mark = phase === 'close' ? '⚪' : MARKS[severity];
@@ -23,12 +23,8 @@ export function messageOf({ anomaly, isLate, sentAt }: Notice): Message {
   const clock = `${new Date(timestamp).toISOString().replace('T', ' ').slice(0, 19)} UTC`;
   return {
     title: `${mark} ${symbol} ${name}${arrow ? ` ${arrow}` : ''} — ${told}`,
-    text: phase === 'close' ? summary : `${sentence}\n${summary}`,
-    footer: isLate ? `${clock} — late by ${late((sentAt - timestamp) / 1000)}` : clock,
+    text:
+      phase === 'close' ? summary : `${sentence}\n${detailOf(summary)}; seen here once in ${duration(return_period_s)}`,
+    footer: isLate ? `${clock} — late by ${duration((sentAt - timestamp) / 1000)}` : clock,
   };
-}
-
-function late(seconds: number): string {
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return seconds < 129_600 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`;
 }

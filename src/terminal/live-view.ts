@@ -1,49 +1,130 @@
-/** The live view as text: one line a symbol, what is odd now at the top, and an alert in one line. Pure. */
-import type { Anomaly } from '../market/records.ts';
+/** The live view as text: what is odd now at the top, a line a symbol, a line an incident. Pure. */
+import { type Anomaly, incidentOf } from '../market/records.ts';
+import { detailOf, duration, KIND_WORDS, rarity } from '../market/words.ts';
 import type { SymbolView } from '../views/views.ts';
+import { oddness } from '../views/watch-row.ts';
+import { cut, type Paint, plain } from './paint.ts';
 
-export interface Paint {
-  readonly bold: (text: string) => string;
-  readonly dim: (text: string) => string;
-  readonly red: (text: string) => string;
-  readonly yellow: (text: string) => string;
-  readonly green: (text: string) => string;
-}
+/** Below this many columns lines leave out what a glance can do without. */
+const WIDE = 100;
+const BAR = 10;
+const SPARK = 20;
+/** Seconds of bars that a change and a line of prices look back. */
+const RECENT_S = 60;
+const LEVELS = '▁▂▃▄▅▆▇█';
+const ARROWS = { up: '▲', down: '▼', none: '●' } as const;
+const WORSE = { notice: 0, warning: 1, critical: 2 } as const;
 
-const code = (open: number, close: number) => (text: string) => `\x1b[${open}m${text}\x1b[${close}m`;
-export const COLOURS: Paint = {
-  bold: code(1, 22),
-  dim: code(2, 22),
-  red: code(31, 39),
-  yellow: code(33, 39),
-  green: code(32, 39),
-};
-const same = (text: string): string => text;
-export const PLAIN: Paint = { bold: same, dim: same, red: same, yellow: same, green: same };
-
-/** One alert a trader reads at a glance. */
-export function alertLine(anomaly: Anomaly, paint: Paint, width = 120): string {
-  const { timestamp, symbol, kind, phase, severity, direction, summary } = anomaly;
+/** One record in a line; `width` in columns, Infinity where nothing is cut. */
+export function alertLine(anomaly: Anomaly, paint: Paint, width: number): string {
+  const { timestamp, symbol, kind, phase, severity, direction, summary, return_period_s } = anomaly;
   const clock = new Date(timestamp).toISOString().slice(11, 19);
-  const arrow = direction === 'up' ? '▲' : direction === 'down' ? '▼' : '·';
-  const mark = severity === 'critical' ? paint.red : severity === 'warning' ? paint.yellow : same;
-  const told = phase === 'open' ? '' : `${phase} `;
-  const head = `${clock} ${symbol.padEnd(10)} ${arrow} ${severity.padEnd(8)} ${kind.padEnd(16)} `;
-  const rest = `${told}${summary}`.slice(0, Math.max(20, width - head.length));
-  return phase === 'close' ? paint.dim(`${head}${rest}`) : `${mark(head)}${rest}`;
+  const name = KIND_WORDS[kind].name;
+  const head =
+    width < WIDE
+      ? `${clock} ${ARROWS[direction]} ${symbol.padEnd(9)} ${name.padEnd(14)} `
+      : `${clock}  ${ARROWS[direction]} ${symbol.padEnd(10)} ${name.padEnd(14)} ${severity.padEnd(8)} `;
+  const told = { open: '', escalate: 'worse: ', update: 'also: ', close: '' }[phase];
+  const text =
+    phase === 'close'
+      ? summary
+      : `${told}${detailOf(summary).replaceAll(' times the usual', '×')}; once in ${duration(return_period_s)}`;
+  const line = cut(text, Math.max(10, width - head.length));
+  if (phase === 'close') return paint.dim(`${head}${line}`);
+  return `${colourOf(anomaly, paint)(head)}${phase === 'update' ? paint.dim(line) : line}`;
 }
 
-/** The oddest symbols first: how close each comes to its level, as a bar. */
-export function symbolLines(symbols: readonly SymbolView[], paint: Paint, rows: number): string[] {
-  const oddness = ({ score, level }: SymbolView): number => (level > 0 ? score / level : 0);
-  const sorted = [...symbols].sort((a, b) => oddness(b) - oddness(a) || (a.symbol < b.symbol ? -1 : 1));
-  return sorted.slice(0, rows).map((view) => {
-    const share = Math.min(1.2, oddness(view));
-    const filled = Math.round((share / 1.2) * 12);
-    const bar = '█'.repeat(filled) + '░'.repeat(12 - filled);
-    const mark = share >= 1 ? paint.red : share >= 0.8 ? paint.yellow : paint.green;
-    const first = view.bars.at(-60)?.close ?? view.bars[0]?.close ?? view.price;
-    const change = first > 0 ? ((view.price - first) / first) * 100 : 0;
-    return `${view.symbol.padEnd(11)} ${String(view.price).padStart(12)} ${`${change >= 0 ? '+' : ''}${change.toFixed(2)} %`.padStart(9)}  ${mark(bar)} ${view.score.toFixed(1)}/${view.level.toFixed(1)}`;
-  });
+/** What an incident comes to so far: its worst record, when it began, whether it is over. */
+export interface IncidentLine {
+  readonly id: string;
+  readonly opened: number;
+  readonly worst: Anomaly;
+  readonly isOver: boolean;
+}
+
+/** The incidents after one more record: newest first, at most `max`. */
+export function withRecord(incidents: readonly IncidentLine[], anomaly: Anomaly, max: number): readonly IncidentLine[] {
+  const id = incidentOf(anomaly.id);
+  const before = incidents.find((incident) => incident.id === id);
+  const isWorse = !before || WORSE[anomaly.severity] > WORSE[before.worst.severity];
+  const after: IncidentLine = {
+    id,
+    opened: before?.opened ?? anomaly.timestamp,
+    worst: isWorse ? anomaly : before.worst,
+    isOver: anomaly.phase === 'close',
+  };
+  return before
+    ? incidents.map((incident) => (incident.id === id ? after : incident))
+    : [after, ...incidents].slice(0, max);
+}
+
+export function incidentLine({ opened, worst, isOver }: IncidentLine, paint: Paint, width: number): string {
+  return alertLine({ ...worst, timestamp: opened, phase: isOver ? 'close' : 'open' }, paint, width);
+}
+
+export function symbolHead(paint: Paint, width: number): string {
+  const spark = width < WIDE ? '' : `  ${'last minute'.padEnd(SPARK)}`;
+  return paint.dim(
+    cut(
+      `${'symbol'.padEnd(11)} ${'price'.padStart(12)} ${'1 min'.padStart(9)}${spark}  ${'odd now'.padEnd(BAR)}  once in`,
+      width,
+    ),
+  );
+}
+
+/** The oddest symbols first. */
+export function symbolLines(symbols: readonly SymbolView[], paint: Paint, rows: number, width: number): string[] {
+  const now = symbols.reduce((latest, { timestamp }) => Math.max(latest, timestamp), 0);
+  return symbols
+    .map((view) => ({ view, odd: oddLately(view, now) }))
+    .sort((a, b) => b.odd - a.odd || (a.view.symbol < b.view.symbol ? -1 : 1))
+    .slice(0, rows)
+    .map(({ view, odd }) => symbolLine(view, odd, now, paint, width));
+}
+
+function symbolLine(view: SymbolView, odd: number, now: number, paint: Paint, width: number): string {
+  const { symbol, price, timestamp, score, level, bars } = view;
+  const recent = bars.slice(-RECENT_S).filter((bar) => bar.timestamp > now - RECENT_S * 1000);
+  const first = recent[0]?.open ?? price;
+  const change = first > 0 ? (price / first - 1) * 100 : 0;
+  const moved = `${change > 0 ? '+' : ''}${change.toFixed(2)} %`.padStart(9);
+  const filled = Math.min(BAR, Math.round(odd * BAR));
+  const bar = '█'.repeat(filled) + '░'.repeat(BAR - filled);
+  const mark = odd >= 1 ? paint.red : odd >= 0.75 ? paint.yellow : odd >= 0.4 ? plain : paint.dim;
+  const way = change > 0 ? paint.green : change < 0 ? paint.red : plain;
+  const spark = width < WIDE ? '' : `  ${paint.cyan(sparkOf(recent.map(({ close }) => close)).padEnd(SPARK))}`;
+  const quiet = now - timestamp > RECENT_S * 1000;
+  const rare = quiet
+    ? `no trade for ${duration((now - timestamp) / 1000)}`
+    : `${rarity(score).padEnd(4)} alerts at ${rarity(level)}`;
+  const used = 11 + 1 + 12 + 1 + 9 + (spark === '' ? 0 : 2 + SPARK) + 2 + BAR + 2;
+  return `${paint.bold(cut(symbol, 11).padEnd(11))} ${digits(price).padStart(12)} ${way(moved)}${spark}  ${mark(bar)}  ${cut(rare, Math.max(0, width - used))}`;
+}
+
+/** The greatest oddness of the last half minute: a list that jumps every second can't be read. */
+function oddLately({ bars }: SymbolView, now: number): number {
+  let odd = 0;
+  for (let i = bars.length - 1; i >= 0 && bars[i]!.timestamp > now - 30_000; i--)
+    odd = Math.max(odd, oddness(bars[i]!.score, bars[i]!.level));
+  return odd;
+}
+
+function sparkOf(closes: readonly number[]): string {
+  const low = Math.min(...closes);
+  const span = Math.max(...closes) - low;
+  const step = Math.max(1, closes.length / SPARK);
+  let line = '';
+  for (let i = 0; i < Math.min(SPARK, closes.length); i++) {
+    const close = closes[Math.floor(i * step)]!;
+    line += LEVELS[span > 0 ? Math.round(((close - low) / span) * (LEVELS.length - 1)) : 3];
+  }
+  return line;
+}
+
+function digits(price: number): string {
+  return String(Number(price.toPrecision(10)));
+}
+
+function colourOf({ severity }: Anomaly, paint: Paint): (text: string) => string {
+  return severity === 'critical' ? paint.red : severity === 'warning' ? paint.yellow : plain;
 }

@@ -1,6 +1,7 @@
-/** What each kind is called, and what it means in a sentence. Pure. */
+/** What people read, the same on the page, in the terminal and in messages. Pure. */
 import type { Kind } from './records.ts';
 
+/** What a kind is called, and what it means in a sentence. */
 export interface KindWords {
   readonly name: string;
   readonly sentence: string;
@@ -24,3 +25,27 @@ export const KIND_WORDS: Readonly<Record<Kind, KindWords>> = {
   data_fault: { name: 'Data fault', sentence: 'The tape itself is not whole: trades are missing or wrong.' },
   multivariate: { name: 'Odd mixture', sentence: 'No single number stands out; their combination is unusual.' },
 };
+
+/** The numbers of a summary, without the words that name its kind and without how rare it is. */
+export function detailOf(summary: string): string {
+  return summary.replace(/^[^:\d]*: /, '').replace(/; [^;]*$/, '');
+}
+
+/** A length of time in one unit: 45 s, 12 min, 3 h, 5 d, 2 y. */
+export function duration(seconds: number): string {
+  const s = Math.abs(seconds);
+  if (s < 1) return `${Math.round(s * 1000)} ms`;
+  if (s < 90) return `${s < 10 ? Number(s.toFixed(1)) : Math.round(s)} s`;
+  if (s < 5400) return `${Math.round(s / 60)} min`;
+  if (s < 129_600) return `${Math.round(s / 3600)} h`;
+  if (s < 63_072_000) return `${Math.round(s / 86_400)} d`;
+  return `${Math.round(s / 31_536_000)} y`;
+}
+
+/** A score, log10 of a return period in seconds, as the shortest duration: 40s, 12m, 3h, 5d. */
+export function rarity(score: number): string {
+  if (!(score > 0)) return '–';
+  return duration(10 ** score)
+    .replace(' min', 'm')
+    .replace(' ', '');
+}

@@ -1,0 +1,95 @@
+/** Lines that fit and say what matters: a cut line or a wrong order hides the alert that counts. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Anomaly, Bar } from '../../src/market/records.ts';
+import {
+  alertLine,
+  type IncidentLine,
+  incidentLine,
+  symbolHead,
+  symbolLines,
+  withRecord,
+} from '../../src/terminal/live-view.ts';
+import { COLOURS, PLAIN } from '../../src/terminal/paint.ts';
+import type { SymbolView } from '../../src/views/views.ts';
+
+const anomaly: Anomaly = {
+  id: 'BTCUSDT:market:7:0',
+  symbol: 'BTCUSDT',
+  timestamp: Date.UTC(2026, 0, 5, 12, 34, 56),
+  kind: 'pump',
+  phase: 'open',
+  severity: 'critical',
+  score: 0.9999,
+  return_period_s: 90_000,
+  direction: 'up',
+  zscore: 9,
+  forest: 0.6,
+  actual: {},
+  expected: {},
+  contributions: [],
+  summary: 'buyers push the price up together: 5 s volume 17 times the usual, price +2.2 %; once in 25 hours',
+  evidence: { firstTradeId: 6, lastTradeId: 7, model: 'm', settings: 's', detector: '1' },
+};
+
+const ESCAPE = String.fromCharCode(27);
+const bare = (text: string): string => text.replaceAll(new RegExp(`${ESCAPE}\\[\\d+m`, 'g'), '');
+
+function view(symbol: string, score: number, price = 100): SymbolView {
+  const bar = { symbol, timestamp: 60_000, open: 99, high: 101, low: 98, close: price, score, level: 5 } as Bar;
+  return { symbol, price, timestamp: 60_000, score, level: 5, bars: [bar], trades: [] };
+}
+
+test('an alert says when, where, what, how bad and how rare, and says no more than fits', () => {
+  assert.equal(
+    alertLine(anomaly, PLAIN, Number.POSITIVE_INFINITY),
+    '12:34:56  ▲ BTCUSDT    Pump           critical 5 s volume 17×, price +2.2 %; once in 25 h',
+  );
+  for (const width of [60, 72, 99, 100, 140])
+    for (const paint of [PLAIN, COLOURS])
+      for (const phase of ['open', 'escalate', 'update', 'close'] as const)
+        assert.ok(bare(alertLine({ ...anomaly, phase }, paint, width)).length <= width, `${width} columns`);
+});
+
+test('without colour there is no escape in any line', () => {
+  const lines = [
+    alertLine(anomaly, PLAIN, 120),
+    symbolHead(PLAIN, 120),
+    ...symbolLines([view('A', 6), view('B', 1)], PLAIN, 9, 120),
+  ];
+  assert.ok(lines.every((line) => !line.includes(ESCAPE)));
+});
+
+test('the oddest symbol stands first, and lines fit a narrow and a wide terminal', () => {
+  const symbols = [view('CALM', 0), view('ODDEST', 6, 112_345.67), view('ODD', 4.5)];
+  for (const width of [72, 120]) {
+    const lines = symbolLines(symbols, COLOURS, 2, width).map(bare);
+    assert.deepEqual(
+      lines.map((line) => line.split(' ')[0]),
+      ['ODDEST', 'ODD'],
+    );
+    assert.ok(lines.every((line) => line.length <= width));
+  }
+});
+
+test('an incident is one line: its worst record, from when it opened, dimmed when it is over', () => {
+  const notice = { ...anomaly, severity: 'notice' as const };
+  const worse = {
+    ...anomaly,
+    id: 'BTCUSDT:market:7:1',
+    phase: 'escalate' as const,
+    timestamp: anomaly.timestamp + 9000,
+  };
+  const over = { ...notice, id: 'BTCUSDT:market:7:2', phase: 'close' as const, summary: 'over' };
+  const other = { ...notice, id: 'ETHUSDT:market:1:0', symbol: 'ETHUSDT' };
+  let incidents: readonly IncidentLine[] = [];
+  for (const record of [notice, other, worse, over]) incidents = withRecord(incidents, record, 5);
+  assert.deepEqual(
+    incidents.map(({ worst, isOver }) => [worst.symbol, worst.severity, isOver]),
+    [
+      ['ETHUSDT', 'notice', false],
+      ['BTCUSDT', 'critical', true],
+    ],
+  );
+  assert.match(incidentLine(incidents[1]!, PLAIN, 120), /^12:34:56 .*BTCUSDT/);
+});
