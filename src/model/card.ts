@@ -34,10 +34,7 @@ export function modelCard(artefact: Artefact): string {
   return [
     ...rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
     '',
-    `raw score that comes once in${['a day', '4 days', '40 days']
-      .map((name) => name.padStart(12))
-      .join('')
-      .slice(8)}`,
+    `${'raw score once in'.padEnd(20)}${['a day', '4 days', '40 days'].map((name) => name.padStart(12)).join('')}`,
     ...kinds,
     '',
     'A symbol starts from these tails and moves to its own as days accumulate. Scores say how rare something is, not',
