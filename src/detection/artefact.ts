@@ -3,21 +3,14 @@
  * Its identity is the sha256 of the file, computed where there is I/O.
  */
 import { TapewatchError } from '../market/error.ts';
-import { type SERIES, WINDOWS } from './features/layout.ts';
 import { IsolationForest } from './forest/index.ts';
-import { KIND_COUNT, MARKET_KINDS } from './surprise/raw-scores.ts';
+import { KIND_COUNT, MARKET_KINDS } from './surprise/kinds.ts';
 import { GRID_FIRST, GRID_LEVELS, GRID_STEP, type PooledTail } from './surprise/tail.ts';
+import { FEATURES } from './surprise/vector.ts';
 
-export const ARTEFACT_FORMAT = 'tapewatch-model/1';
+export const ARTEFACT_FORMAT = 'tapewatch-model/2';
 /** Grows with every change that may change a byte of the output. */
-export const DETECTOR_VERSION = '1';
-
-/** The features in the order of the forest's columns: the z-score of each series over each window, log-compressed. */
-export const FEATURES: readonly string[] = WINDOWS.flatMap((window) =>
-  (['buys', 'sells', 'net_buys', 'net_sells', 'log_return', 'trades', 'quote_volume'] as const).map(
-    (series) => `${series}_${window}s`,
-  ),
-);
+export const DETECTOR_VERSION = '2';
 
 export interface Calibration {
   /** One pooled tail a kind, in the order of MARKET_KINDS. */
@@ -125,13 +118,3 @@ export function flatCalibration(): Calibration {
   };
   return { kinds: Array.from({ length: KIND_COUNT }, tail), union: tail() };
 }
-
-export const SERIES_NAMES: readonly (keyof typeof SERIES)[] = [
-  'buys',
-  'sells',
-  'netBuys',
-  'netSells',
-  'logReturn',
-  'trades',
-  'quote',
-];

@@ -2,48 +2,35 @@
  * One symbol's detector: records in, anomalies and bars out. Pure: the output is a function of the symbol's records, the
  * settings and the model. A heartbeat only brings forward what the next record would show; nothing is learned from it.
  */
-import {
-  type Anomaly,
-  type Bar,
-  type DetectionSettings,
-  type Gap,
-  type HistoryBar,
-  type Kind,
-  SEVERITIES,
-  type Status,
-  type Trade,
-} from '../market/records.ts';
-import { type Artefact, DETECTOR_VERSION, FEATURES } from './artefact.ts';
-import { INCIDENT_STATE, Incident } from './decision/incident.ts';
-import { rarity, round, type Story, tell } from './decision/narrate.ts';
+import type { Anomaly, Bar, Feedback, Gap, HistoryBar, Status, Trade } from '../market/records.ts';
+import { ALERTS_STATE, Alerts, type Policy } from './decision/alerts.ts';
+import { type Part, partsOf } from './decision/evidence-parts.ts';
+import { rarity, round, type Story, sentence, tell } from './decision/narrate.ts';
+import { EXCURSION_STATE, Excursion } from './features/excursion.ts';
 import { SCALAR, SCALARS, SERIES, SERIES_COUNT, WINDOWS } from './features/layout.ts';
-import { VALUES, WINDOW_STATE, Windows } from './features/windows.ts';
+import { ORDER_STATE, Orders } from './features/orders.ts';
+import { ORDERS_SETTLE_S, WINDOW_COUNT, WINDOW_STATE, Windows } from './features/windows.ts';
 import { exp, LN2, LN10, log } from './math.ts';
 import {
   CALIBRATION_STATE,
   CalibratedScores,
   CRITICAL_LOG_PERIOD,
-  decayedExposure,
+  decayOver,
   WARNING_LOG_PERIOD,
 } from './surprise/calibration.ts';
+import { KIND_INDEX, MARKET_KINDS, type MarketKind, NEEDS_TRADES, TRADE_KINDS } from './surprise/kinds.ts';
 import {
-  compress,
-  contributions,
-  KIND_INDEX,
-  MARKET_KINDS,
+  leadingZ,
+  type Measures,
   rawOf,
   silenceDue,
   silenceRaw,
+  strengthAt,
   strengths,
-  TRADE_KINDS,
 } from './surprise/raw-scores.ts';
+import { fillVector, VECTOR } from './surprise/vector.ts';
 
-/** What decides besides the tape, with the hashes that evidence names. */
-export interface Policy {
-  readonly artefact: Artefact;
-  readonly settings: DetectionSettings;
-  readonly settingsId: string;
-}
+export type { Policy } from './decision/alerts.ts';
 
 /** Where a detector's output goes. */
 export interface Output {
@@ -53,34 +40,38 @@ export interface Output {
   vector?(vector: Float64Array): void;
 }
 
-export const STATE_DOUBLES: number = SCALARS + WINDOW_STATE + CALIBRATION_STATE + 2 * INCIDENT_STATE + 2 * TRADE_KINDS;
+export const STATE_DOUBLES: number =
+  SCALARS + WINDOW_STATE + ORDER_STATE + EXCURSION_STATE + CALIBRATION_STATE + ALERTS_STATE + 2 * TRADE_KINDS;
 
 const HOUR_S = 3600;
 const WARM_UP_S = HOUR_S;
 const FAST_KEEP = exp(-LN2 / HOUR_S);
 const SLOW_KEEP = exp(-LN2 / (48 * HOUR_S));
-/** A data fault is taken to come once a day until the symbol's own tape says otherwise. */
-const FAULT_PERIOD_S = 86_400;
-const FAULT_PRIOR = 4;
 const LONGEST_WINDOW_S = WINDOWS[WINDOWS.length - 1]!;
+/** A trade stamped this much before event time is the data's fault, not the market's, ms. */
+const OUT_OF_TIME_MS = 2000;
+const MULTIVARIATE = KIND_INDEX.multivariate;
+const SILENCE = KIND_INDEX.silence;
 
 export class SymbolDetector {
   readonly symbol: string;
   readonly #out: Output;
-  #policy: Policy;
   readonly #state: Float64Array;
   readonly #s: Float64Array;
+  readonly #measures: Measures;
   readonly #windows: Windows;
+  readonly #orders: Orders;
   readonly #scores: CalibratedScores;
-  readonly #market: Incident;
-  readonly #data: Incident;
+  readonly #alerts: Alerts;
   /** Greatest strength of each kind in the present second. */
   readonly #top: Float64Array;
   /** Strength of each kind at the last trade. */
   readonly #strength: Float64Array;
-  readonly #vector: Float64Array = new Float64Array(VALUES);
+  readonly #vector: Float64Array = new Float64Array(VECTOR);
   /** Strength of each kind at its opening level: derived, so that most trades need no logarithm. */
   readonly #opening: Float64Array = new Float64Array(TRADE_KINDS);
+  /** The same at the level that keeps an incident open. */
+  readonly #holding: Float64Array = new Float64Array(TRADE_KINDS);
   readonly #logReturn: (reference: number) => number;
   /** Second before which a heartbeat shows nothing: derived, 0 where unknown. */
   #nextDue = 0;
@@ -88,7 +79,6 @@ export class SymbolDetector {
   /** `state` (STATE_DOUBLES, kept and changed) is a snapshot's or, without one, a new symbol's. */
   constructor(symbol: string, policy: Policy, out: Output, state: Float64Array = newState()) {
     this.symbol = symbol;
-    this.#policy = policy;
     this.#out = out;
     this.#state = state;
     let at = 0;
@@ -97,14 +87,16 @@ export class SymbolDetector {
       at += length;
       return part;
     };
-    this.#s = take(SCALARS);
-    this.#windows = new Windows(this.#s, take(WINDOW_STATE));
+    const s = take(SCALARS);
+    this.#s = s;
+    this.#windows = new Windows(s, take(WINDOW_STATE));
+    this.#orders = new Orders(take(ORDER_STATE));
+    this.#measures = { windows: this.#windows, orders: this.#orders, excursion: new Excursion(take(EXCURSION_STATE)) };
     this.#scores = new CalibratedScores(take(CALIBRATION_STATE));
-    this.#market = new Incident('market', take(INCIDENT_STATE));
-    this.#data = new Incident('data', take(INCIDENT_STATE));
+    const parts = { scalars: s, scores: this.#scores, state: take(ALERTS_STATE) };
+    this.#alerts = new Alerts(symbol, policy, (anomaly) => out.anomaly(anomaly), parts);
     this.#top = take(TRADE_KINDS);
     this.#strength = take(TRADE_KINDS);
-    const s = this.#s;
     this.#logReturn = (reference) => log(s[SCALAR.price]! / reference);
     this.#deriveOpening();
   }
@@ -123,27 +115,33 @@ export class SymbolDetector {
     return this.#s[SCALAR.lateTrades]!;
   }
   get policy(): Policy {
-    return this.#policy;
+    return this.#alerts.policy;
   }
 
   /** What the tails have counted, for training. */
   get calibration(): CalibratedScores {
     return this.#scores;
   }
+  /** The features' baselines, for training and for pictures. */
+  get windows(): Windows {
+    return this.#windows;
+  }
   /** Seconds observed, decayed as the counts are. */
   get exposure(): number {
     return this.#s[SCALAR.exposure]!;
   }
 
+  // ---- records in
+
   /** Another model or other settings from event time `from` (ms) on: what is due before is told by the old ones. */
   adopt(policy: Policy, from: number): void {
-    if (policy.artefact.id === this.#policy.artefact.id && policy.settingsId === this.#policy.settingsId) return;
+    if (policy.artefact.id === this.policy.artefact.id && policy.settingsId === this.policy.settingsId) return;
     const second = Math.floor(from / 1000);
     if (this.#s[SCALAR.second]! >= 0 && second > this.#s[SCALAR.second]!) {
       this.#closeBucket();
       this.#tellDue(second);
     }
-    this.#policy = policy;
+    this.#alerts.policy = policy;
     if (this.#s[SCALAR.frozenHour]! >= 0) this.#freeze();
     this.#nextDue = 0;
   }
@@ -151,22 +149,25 @@ export class SymbolDetector {
   trade(trade: Trade): void {
     const s = this.#s;
     if (trade.id <= s[SCALAR.lastTradeId]!) return;
-    const late = trade.timestamp < s[SCALAR.eventTime]!;
-    if (late) s[SCALAR.lateTrades] = s[SCALAR.lateTrades]! + 1;
+    const early_ms = s[SCALAR.eventTime]! - trade.timestamp;
+    if (early_ms > 0) s[SCALAR.lateTrades] = s[SCALAR.lateTrades]! + 1;
     else s[SCALAR.eventTime] = trade.timestamp;
     const second = Math.floor(s[SCALAR.eventTime]! / 1000);
+    if (early_ms > OUT_OF_TIME_MS) this.#outOfTime(trade, early_ms, second);
     if (s[SCALAR.bucketOpen] === 0 || second > s[SCALAR.second]!) this.#enter(second);
+    if (s[SCALAR.lastTradeId]! < 0) s[SCALAR.ordersFrom] = second + ORDERS_SETTLE_S;
     s[SCALAR.lastTradeId] = trade.id;
     if (trade.price === 0) {
-      this.#fault(`trade ${trade.id} has price zero`, trade.id, trade.id);
+      this.#alerts.fault(`trade ${trade.id} has price zero`, trade.id, trade.id);
       return;
     }
     this.#learnTick(trade.price);
     const quote = trade.price * trade.volume;
     this.#addToBar(trade, quote);
-    const buy = trade.side === 'buy';
-    this.#windows.add(trade.price, quote, buy ? quote : 0, 1, buy ? 1 : 0);
-    this.#followOrder(trade, quote);
+    this.#windows.add(trade.price, quote, 1, trade.side === 'buy' ? 1 : 0);
+    const orders = this.#orders;
+    orders.push(trade, quote, s[SCALAR.tick]!);
+    this.#windows.addOrder(orders.orders, orders.rush, orders.wash, orders.notional);
     this.#windows.measure(this.#logReturn);
     this.#score(second);
   }
@@ -180,14 +181,7 @@ export class SymbolDetector {
     if (s[SCALAR.bucketOpen] === 0 || second > s[SCALAR.second]!) this.#enter(second);
     const buyShare = bar.volume > 0 ? bar.takerBuyVolume / bar.volume : 0;
     this.#learnTick(bar.close);
-    s[SCALAR.price] = bar.close;
-    this.#windows.add(
-      bar.close,
-      bar.quoteVolume,
-      bar.quoteVolume * buyShare,
-      bar.trades,
-      Math.round(bar.trades * buyShare),
-    );
+    this.#windows.add(bar.close, bar.quoteVolume, bar.trades, Math.round(bar.trades * buyShare));
     this.#windows.measure(this.#logReturn);
     this.#score(second);
   }
@@ -203,11 +197,8 @@ export class SymbolDetector {
     if (gap.last !== null && gap.last > s[SCALAR.lastTradeId]!) s[SCALAR.lastTradeId] = gap.last;
     if (gap.first === null || gap.last === null) return;
     const missing = gap.last - gap.first + 1;
-    this.#fault(
-      `${missing} trade${missing === 1 ? '' : 's'} missing: ids ${gap.first} to ${gap.last}`,
-      gap.first,
-      gap.last,
-    );
+    const ids = missing === 1 ? `id ${gap.first}` : `ids ${gap.first} to ${gap.last}`;
+    this.#alerts.fault(`${missing} trade${missing === 1 ? '' : 's'} missing: ${ids}`, gap.first, gap.last);
   }
 
   status(status: Status): void {
@@ -216,6 +207,12 @@ export class SymbolDetector {
     this.#tellUntil(status.timestamp);
     s[SCALAR.halted] = status.status === 'halted' ? 1 : 0;
     this.#restart(Math.floor(s[SCALAR.eventTime]! / 1000));
+  }
+
+  /** "Not interesting" makes that kind of this symbol rarer, "interesting" takes that back; from the next hour on. */
+  feedback({ kind, verdict }: Feedback): void {
+    const k = KIND_INDEX[kind as MarketKind] ?? -1;
+    if (k >= 0) this.#scores.judge(k, verdict === 'interesting');
   }
 
   /** No trade before `timestamp` (ms) follows: gives what is due until then. */
@@ -236,6 +233,15 @@ export class SymbolDetector {
     this.heartbeat(timestamp);
     const second = Math.floor(this.#s[SCALAR.eventTime]! / 1000);
     if (this.#s[SCALAR.second]! >= 0 && second > this.#s[SCALAR.second]!) this.#tellDue(second);
+  }
+
+  /** A clock went back: seconds of trades would pile up in one, so the windows start afresh and nothing is scored. */
+  #outOfTime(trade: Trade, early_ms: number, second: number): void {
+    this.#windows.restart();
+    this.#orders.restart();
+    this.#s[SCALAR.wholeFrom] = second + LONGEST_WINDOW_S;
+    const seconds = Math.round(early_ms / 1000);
+    this.#alerts.fault(`trade ${trade.id} is stamped ${seconds} s before the one before it`, trade.id, trade.id);
   }
 
   // ---- seconds
@@ -272,21 +278,20 @@ export class SymbolDetector {
     const second = s[SCALAR.second]!;
     s[SCALAR.bucketOpen] = 0;
     const whole = second >= s[SCALAR.wholeFrom]!;
+    this.#windows.measure(this.#logReturn);
     let longest = 0;
     if (whole) {
-      longest = this.#scores.countSecond(this.#top, second);
+      longest = this.#scores.countSecond(this.#top, second, this.#tradesAreWarm);
       s[SCALAR.exposure] = s[SCALAR.exposure]! + 1;
       if (this.#out.vector) {
-        this.#windows.measure(this.#logReturn);
-        compress(this.#windows.z, this.#vector);
+        fillVector(this.#measures, this.#vector);
         this.#out.vector(this.#vector);
       }
     }
-    s[SCALAR.observed] = s[SCALAR.observed]! + 1;
+    this.#observe(1);
     this.#activeSecond();
     if (s[SCALAR.open]! > 0) this.#emitBar(second, longest);
-    this.#windows.measure(this.#logReturn);
-    this.#windows.closeSecond(second, whole, this.#logReturn);
+    this.#windows.closeSecond(second, whole);
   }
 
   #learnSilence(silent: number): void {
@@ -294,7 +299,7 @@ export class SymbolDetector {
     const second = s[SCALAR.second]!;
     if (second >= s[SCALAR.wholeFrom]!) this.#scores.countSilence(this.#active(), silent, second + silent);
     this.#windows.learnSilence(second, silent, this.#logReturn);
-    s[SCALAR.observed] = s[SCALAR.observed]! + silent;
+    this.#observe(silent);
     s[SCALAR.exposure] = s[SCALAR.exposure]! + silent;
     const fastKept = exp((-LN2 * silent) / HOUR_S);
     const slowKept = exp((-LN2 * silent) / (48 * HOUR_S));
@@ -302,6 +307,12 @@ export class SymbolDetector {
     s[SCALAR.activeSlow] = s[SCALAR.activeSlow]! * slowKept;
     s[SCALAR.activeFastWeight] = s[SCALAR.activeFastWeight]! * fastKept + (1 - fastKept) / (1 - FAST_KEEP);
     s[SCALAR.activeSlowWeight] = s[SCALAR.activeSlowWeight]! * slowKept + (1 - slowKept) / (1 - SLOW_KEEP);
+  }
+
+  #observe(seconds: number): void {
+    const s = this.#s;
+    s[SCALAR.observed] = s[SCALAR.observed]! + seconds;
+    if (s[SCALAR.lastTradeId]! >= 0) s[SCALAR.observedTrades] = s[SCALAR.observedTrades]! + seconds;
   }
 
   #activeSecond(): void {
@@ -324,9 +335,10 @@ export class SymbolDetector {
   #restart(second: number): void {
     const s = this.#s;
     this.#windows.restart();
+    this.#orders.restart();
+    this.#measures.excursion.restart();
     s[SCALAR.wholeFrom] = second + LONGEST_WINDOW_S;
     s[SCALAR.cut] = 1;
-    s[SCALAR.orderFills] = 0;
     this.#nextDue = 0;
   }
 
@@ -339,37 +351,38 @@ export class SymbolDetector {
     if (hour === s[SCALAR.frozenHour]) return;
     if (s[SCALAR.frozenHour]! >= 0) {
       this.#scores.decay(HOUR_S);
-      s[SCALAR.exposure] = decayedExposure(s[SCALAR.exposure]!, HOUR_S);
+      s[SCALAR.exposure] = s[SCALAR.exposure]! * decayOver(HOUR_S);
+      s[SCALAR.opened] = s[SCALAR.opened]! * decayOver(HOUR_S);
     }
     s[SCALAR.frozenHour] = hour;
     this.#freeze();
   }
 
   #freeze(): void {
-    this.#scores.freeze(this.#policy.artefact.calibration, this.#policy.settings, this.#s[SCALAR.exposure]!);
+    const { artefact, settings } = this.policy;
+    this.#scores.freeze(artefact.calibration, settings, this.#s[SCALAR.exposure]!, this.#s[SCALAR.opened]!);
     this.#deriveOpening();
   }
 
   #deriveOpening(): void {
     for (let k = 0; k < TRADE_KINDS; k++) {
-      const level = this.#scores.level(k);
-      const exponent = k === KIND_INDEX.price_jump ? level : 3 * level;
-      this.#opening[k] = k === KIND_INDEX.multivariate ? 0.4 + level / 20 : exp(exponent);
+      this.#opening[k] = strengthAt(k, this.#scores.level(k));
+      this.#holding[k] = strengthAt(k, this.#scores.holdLevel(k));
     }
-  }
-
-  #severityOf(logPeriod: number): number {
-    return logPeriod >= CRITICAL_LOG_PERIOD ? 2 : logPeriod >= WARNING_LOG_PERIOD ? 1 : 0;
   }
 
   // ---- scoring
 
+  get #tradesAreWarm(): boolean {
+    return this.#s[SCALAR.observedTrades]! >= WARM_UP_S;
+  }
+
   #score(second: number): void {
     const s = this.#s;
     const strength = this.#strength;
-    strengths(this.#windows.z, strength);
-    compress(this.#windows.z, this.#vector);
-    strength[KIND_INDEX.multivariate] = this.#policy.artefact.forest.scoreOne(this.#vector);
+    strengths(this.#measures, s[SCALAR.price]!, s[SCALAR.eventTime]! / 1000, strength);
+    fillVector(this.#measures, this.#vector);
+    strength[MULTIVARIATE] = this.policy.artefact.forest.scoreOne(this.#vector);
     const top = this.#top;
     let reached = false;
     for (let k = 0; k < TRADE_KINDS; k++) {
@@ -380,12 +393,19 @@ export class SymbolDetector {
       }
     }
     const alerting = s[SCALAR.observed]! >= WARM_UP_S && second >= s[SCALAR.wholeFrom]! && s[SCALAR.lastTradeId]! >= 0;
-    if (reached && alerting) this.#raiseReached(second);
-    else if (this.#market.isOpen) this.#keepOpen(second);
+    if (!alerting) return;
+    if (reached) this.#raiseReached(second);
+    else if (this.#alerts.marketIsOpen) this.#keepOpen(second);
+    if (!this.#alerts.rules.isEmpty) this.#raiseByRule(second);
   }
 
   #keepOpen(second: number): void {
-    for (let k = 0; k < TRADE_KINDS; k++) if (this.#strength[k]! >= this.#opening[k]!) this.#market.lastAbove = second;
+    for (let k = 0; k < TRADE_KINDS; k++)
+      if (this.#strength[k]! >= this.#holding[k]! && this.#isWarm(k)) this.#alerts.stayOpen(second);
+  }
+
+  #isWarm(kind: number): boolean {
+    return !NEEDS_TRADES[kind] || this.#tradesAreWarm;
   }
 
   /** Raises every kind at or above its level, the rarest first. */
@@ -393,52 +413,54 @@ export class SymbolDetector {
     const reached: { kind: number; raw: number; logPeriod: number }[] = [];
     for (let kind = 0; kind < TRADE_KINDS; kind++) {
       const raw = rawOf(kind, this.#strength[kind]!);
-      if (raw < this.#scores.level(kind)) continue;
+      if (raw < this.#scores.level(kind) || !this.#isWarm(kind)) continue;
       reached.push({ kind, raw, logPeriod: this.#scores.logPeriod(kind, raw) });
     }
     reached.sort((a, b) => b.logPeriod - a.logPeriod || a.kind - b.kind);
-    for (const { kind, raw, logPeriod } of reached) this.#raise(kind, raw, logPeriod, second, -1);
+    for (const { kind, raw, logPeriod } of reached) this.#raise(kind, raw, logPeriod, second);
   }
 
-  #raise(kind: number, raw: number, logPeriod: number, second: number, anchorSecond: number): void {
-    const phase = this.#market.raise(kind, this.#severityOf(logPeriod), raw);
-    this.#market.lastAbove = second;
-    if (phase === null) return;
-    const s = this.#s;
-    const direction = this.#directionOf(kind);
-    if (phase === 'open') this.#market.anchor(s[SCALAR.lastTradeId]!, anchorSecond, this.#firstTradeId(), direction);
-    const timestamp = anchorSecond < 0 ? s[SCALAR.eventTime]! : anchorSecond * 1000;
-    const story =
-      kind === KIND_INDEX.silence ? this.#silenceStory(anchorSecond, logPeriod) : this.#story(kind, logPeriod);
-    this.#emit(this.#market, MARKET_KINDS[kind]!, phase, this.#severityOf(logPeriod), timestamp, {
-      score: this.#scores.shareBelow(kind, raw),
-      period: exp(logPeriod),
-      direction,
-      story,
-    });
+  /** Raises the kinds whose z-score a rule of the user names, whatever the budget says. */
+  #raiseByRule(second: number): void {
+    for (let kind = 0; kind < TRADE_KINDS; kind++) {
+      const least = this.#alerts.rules.zscoreOf(MARKET_KINDS[kind]!);
+      if (!(leadingZ(kind, this.#measures) >= least) || !this.#isWarm(kind)) continue;
+      const raw = rawOf(kind, this.#strength[kind]!);
+      this.#raise(kind, raw, this.#scores.logPeriod(kind, raw), second);
+    }
+  }
+
+  #raise(kind: number, raw: number, logPeriod: number, second: number): void {
+    const windows = this.#windows;
+    const at = (WINDOW_COUNT - 1) * SERIES_COUNT;
+    const raised = {
+      kind,
+      raw,
+      logPeriod,
+      direction: this.#directionOf(kind),
+      forest: this.#strength[MULTIVARIATE]!,
+      notional: windows.value[at + SERIES.quote]!,
+      // The first trade of the longest window, as ids run.
+      firstTradeId: Math.max(0, this.lastTradeId - Math.max(0, windows.value[at + SERIES.trades]! - 1)),
+      story: () => this.#story(kind, logPeriod),
+    };
+    this.#alerts.raise(raised, second, -1);
   }
 
   #directionOf(kind: number): number {
-    if (kind === KIND_INDEX.silence) return 0;
-    const r = this.#windows.value[SERIES_COUNT + SERIES.logReturn]!;
+    const { excursion, orders, windows } = this.#measures;
+    if (kind === KIND_INDEX.pump) return 1;
+    if (kind === KIND_INDEX.dump) return -1;
+    if (kind === KIND_INDEX.flash_crash) return excursion.extreme < excursion.before ? -1 : 1;
+    if (kind === KIND_INDEX.one_sided_flow) return orders.buyFlow > orders.sellFlow ? 1 : -1;
+    const r = windows.value[SERIES_COUNT + SERIES.logReturn]!;
     return r > 0 ? 1 : r < 0 ? -1 : 0;
   }
 
-  /** The first trade of the longest window, as ids run: the window's trades before the last one. */
-  #firstTradeId(): number {
-    const trades = this.#windows.value[(WINDOWS.length - 1) * SERIES_COUNT + SERIES.trades]!;
-    return Math.max(0, this.#s[SCALAR.lastTradeId]! - Math.max(0, trades - 1));
-  }
-
   #story(kind: number, logPeriod: number): Story {
-    const { value, mean, variance, z } = this.#windows;
-    const parts =
-      kind === KIND_INDEX.multivariate
-        ? [...this.#policy.artefact.forest.attribute(this.#vector)]
-            .map((share, i) => ({ value: i, share }))
-            .sort((a, b) => b.share - a.share || a.value - b.value)
-        : contributions(kind, z);
-    return tell({ kind: MARKET_KINDS[kind]!, parts, names: FEATURES, value, mean, variance, z, logPeriod });
+    const attribution = (): Float64Array => this.policy.artefact.forest.attribute(this.#vector);
+    const parts = partsOf(kind, this.#measures, attribution);
+    return tell(parts, sentence(MARKET_KINDS[kind]!, kind, this.#measures, logPeriod));
   }
 
   // ---- what is due while nothing trades
@@ -452,7 +474,7 @@ export class SymbolDetector {
       const hourEnd = (Math.floor(next / HOUR_S) + 1) * HOUR_S;
       const to = Math.min(until, hourEnd - 1);
       this.#tellSilence(to);
-      this.#closeIncidents(to);
+      this.#alerts.closeUntil(to);
       s[SCALAR.told] = to;
     }
   }
@@ -460,10 +482,7 @@ export class SymbolDetector {
   #findNextDue(): number {
     const s = this.#s;
     let due = (Math.floor(s[SCALAR.told]! / HOUR_S) + 1) * HOUR_S;
-    const after = Math.ceil(this.#policy.settings.close_after_s);
-    for (const incident of [this.#market, this.#data]) {
-      if (incident.isOpen) due = Math.min(due, incident.lastAbove + after);
-    }
+    due = Math.min(due, this.#alerts.nextClose());
     const tiers = this.#silenceTiers();
     const tier = s[SCALAR.silenceTold]! + 1;
     if (tier < tiers.length) due = Math.min(due, this.#silenceReaches(tiers[tier]!));
@@ -477,7 +496,7 @@ export class SymbolDetector {
 
   /** The second at which the present silence is as rare as `logPeriod`. */
   #silenceReaches(logPeriod: number): number {
-    return this.#s[SCALAR.second]! + silenceDue(this.#active(), this.#scores.rawAt(KIND_INDEX.silence, logPeriod));
+    return this.#s[SCALAR.second]! + silenceDue(this.#active(), this.#scores.silenceAt(logPeriod));
   }
 
   #tellSilence(to: number): void {
@@ -487,126 +506,43 @@ export class SymbolDetector {
     // History is learned from, never alerted on.
     if (s[SCALAR.lastTradeId]! < 0) return;
     const active = this.#active();
-    const kind = KIND_INDEX.silence;
     const tiers = this.#silenceTiers();
     for (let tier = s[SCALAR.silenceTold]! + 1; tier < tiers.length; tier++) {
       const second = Math.max(s[SCALAR.told]! + 1, this.#silenceReaches(tiers[tier]!));
       if (!(second <= to)) break;
-      if (tier > 0) this.#market.lastAbove = second;
-      this.#closeIncidents(second);
+      if (tier > 0) this.#alerts.stayOpen(second);
+      this.#alerts.closeUntil(second);
       s[SCALAR.silenceTold] = tier;
-      const reached = silenceRaw(active, second - since);
-      this.#raise(kind, reached, this.#scores.logPeriod(kind, reached), second, second);
+      this.#raiseSilence(second, active);
     }
-    if (s[SCALAR.silenceTold]! >= 0) this.#market.lastAbove = to;
+    if (s[SCALAR.silenceTold]! >= 0) this.#alerts.stayOpen(to);
   }
 
-  #closeIncidents(to: number): void {
-    const after = Math.ceil(this.#policy.settings.close_after_s);
-    const first = this.#data.isOpen && this.#data.lastAbove < this.#market.lastAbove ? this.#data : this.#market;
-    for (const incident of [first, first === this.#data ? this.#market : this.#data]) {
-      const due = incident.lastAbove + after;
-      if (!incident.isOpen || due > to) continue;
-      incident.close();
-      this.#emitClose(incident, due);
-    }
-  }
-
-  #silenceStory(second: number, logPeriod: number): Story {
-    const waited = second - this.#s[SCALAR.second]!;
-    const active = this.#active();
-    const usual = active > 0 ? 1 / active : 0;
-    return {
-      zscore: round(waited * active),
-      actual: { waiting_s: waited },
-      expected: { waiting_s: [0, round(3 * usual)] },
-      contributions: [{ feature: 'waiting_s', share: 1 }],
-      summary: `no trade for ${waited} s, where one usually comes every ${Number(usual.toPrecision(2))} s; ${rarity(logPeriod)}`,
-    };
-  }
-
-  // ---- records out
-
-  #fault(what: string, firstTradeId: number, lastTradeId: number): void {
-    const s = this.#s;
-    s[SCALAR.faults] = s[SCALAR.faults]! + 1;
-    const second = Math.floor(s[SCALAR.eventTime]! / 1000);
-    const period = (s[SCALAR.observed]! + FAULT_PRIOR * FAULT_PERIOD_S) / (s[SCALAR.faults]! - 1 + FAULT_PRIOR);
-    const severity = this.#severityOf(log(period));
-    this.#closeIncidents(second);
-    const phase = this.#data.raise(0, severity, 0);
-    this.#data.lastAbove = second;
-    if (phase === null) return;
-    if (phase === 'open') this.#data.anchor(lastTradeId, -1, firstTradeId, 0);
-    const missing = lastTradeId - firstTradeId + 1;
-    this.#emit(this.#data, 'data_fault', phase, severity, s[SCALAR.eventTime]!, {
-      score: 1 - 1 / period,
-      period,
+  #raiseSilence(second: number, active: number): void {
+    const raw = silenceRaw(active, second - this.#s[SCALAR.second]!);
+    const logPeriod = this.#scores.logPeriod(SILENCE, raw);
+    const raised = {
+      kind: SILENCE,
+      raw,
+      logPeriod,
       direction: 0,
-      story: {
-        zscore: 0,
-        actual: { affected_trades: missing },
-        expected: { affected_trades: [0, 0] },
-        contributions: [{ feature: 'affected_trades', share: 1 }],
-        summary: what,
-      },
-    });
+      forest: 0,
+      notional: null,
+      firstTradeId: this.lastTradeId,
+      story: () => this.#silenceStory(second, active, logPeriod),
+    };
+    this.#alerts.raise(raised, second, second);
   }
 
-  #emitClose(incident: Incident, second: number): void {
-    const market = incident === this.#market;
-    const kind = incident.topKind;
-    const raw = incident.topRaw;
-    const logPeriod = market ? this.#scores.logPeriod(kind, raw) : log(FAULT_PERIOD_S);
-    const minutes = Math.round(this.#policy.settings.close_after_s / 60);
-    this.#emit(incident, market ? MARKET_KINDS[kind]! : 'data_fault', 'close', incident.severity, second * 1000, {
-      score: market ? this.#scores.shareBelow(kind, raw) : 1 - 1 / FAULT_PERIOD_S,
-      period: exp(logPeriod),
-      direction: incident.direction,
-      story: {
-        zscore: 0,
-        actual: {},
-        expected: {},
-        contributions: [],
-        summary: `over: ${minutes} minutes below the level`,
-      },
-    });
+  #silenceStory(second: number, active: number, logPeriod: number): Story {
+    const waited = second - this.#s[SCALAR.second]!;
+    const usual = active > 0 ? 1 / active : 0;
+    const part: Part = { feature: 'waiting_s', actual: waited, expected: [0, 3 * usual], z: waited * active, size: 1 };
+    const every = Number(usual.toPrecision(2));
+    return tell([part], `no trade for ${waited} s, where one usually comes every ${every} s; ${rarity(logPeriod)}`);
   }
 
-  #emit(
-    incident: Incident,
-    kind: Kind,
-    phase: Anomaly['phase'],
-    severity: number,
-    timestamp: number,
-    told: { score: number; period: number; direction: number; story: Story },
-  ): void {
-    const { zscore, actual, expected, contributions: parts, summary } = told.story;
-    this.#out.anomaly({
-      id: incident.nextId(this.symbol),
-      symbol: this.symbol,
-      timestamp,
-      kind,
-      phase,
-      severity: SEVERITIES[severity]!,
-      score: told.score,
-      return_period_s: round(told.period),
-      direction: told.direction > 0 ? 'up' : told.direction < 0 ? 'down' : 'none',
-      zscore,
-      forest: round(this.#strength[KIND_INDEX.multivariate]!),
-      actual,
-      expected,
-      contributions: parts,
-      summary,
-      evidence: {
-        firstTradeId: incident.firstTradeId,
-        lastTradeId: this.#s[SCALAR.lastTradeId]!,
-        model: this.#policy.artefact.id,
-        settings: this.#policy.settingsId,
-        detector: DETECTOR_VERSION,
-      },
-    });
-  }
+  // ---- small steps of a trade
 
   #emitBar(second: number, longest: number): void {
     const s = this.#s;
@@ -625,8 +561,6 @@ export class SymbolDetector {
       level: round(this.#scores.openLogPeriod / LN10),
     });
   }
-
-  // ---- small steps of a trade
 
   #learnTick(price: number): void {
     const s = this.#s;
@@ -650,23 +584,11 @@ export class SymbolDetector {
     s[SCALAR.volume] = s[SCALAR.volume]! + volume;
     if (side === 'buy') s[SCALAR.buyVolume] = s[SCALAR.buyVolume]! + volume;
   }
-
-  /** Fills of one taker order share time and side. */
-  #followOrder(trade: Trade, quote: number): void {
-    const s = this.#s;
-    const side = trade.side === 'buy' ? 1 : -1;
-    const same = s[SCALAR.orderTime] === trade.timestamp && s[SCALAR.orderSide] === side && s[SCALAR.orderFills]! > 0;
-    s[SCALAR.orderTime] = trade.timestamp;
-    s[SCALAR.orderSide] = side;
-    s[SCALAR.orderFills] = same ? s[SCALAR.orderFills]! + 1 : 1;
-    s[SCALAR.orderQuote] = same ? s[SCALAR.orderQuote]! + quote : quote;
-    this.#windows.addOrder(same ? (s[SCALAR.orderFills] === 2 ? 2 : 1) : 0, s[SCALAR.orderQuote]!);
-  }
 }
 
 export function newState(): Float64Array {
   const state = new Float64Array(STATE_DOUBLES);
-  for (const i of [SCALAR.lastTradeId, SCALAR.second, SCALAR.wholeFrom, SCALAR.frozenHour, SCALAR.silenceTold])
-    state[i] = -1;
+  const none = ['lastTradeId', 'second', 'wholeFrom', 'ordersFrom', 'frozenHour', 'silenceTold'] as const;
+  for (const scalar of none) state[SCALAR[scalar]] = -1;
   return state;
 }

@@ -1,7 +1,8 @@
 /** What a model is, for people: where it comes from, what it judges by, what its calibration says. */
-import { type Artefact, FEATURES } from '../detection/artefact.ts';
-import { MARKET_KINDS } from '../detection/surprise/raw-scores.ts';
+import type { Artefact } from '../detection/artefact.ts';
+import { MARKET_KINDS } from '../detection/surprise/kinds.ts';
 import { GRID_FIRST, GRID_STEP } from '../detection/surprise/tail.ts';
+import { FEATURES } from '../detection/surprise/vector.ts';
 
 const DAY_S = 86_400;
 

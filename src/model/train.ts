@@ -2,11 +2,12 @@
  * Training: three passes over the same tape. The first samples the forest's vectors, the second counts each kind's tail,
  * the third the tail of their union. The same tape and seed give the same artefact.
  */
-import { type Artefact, type Calibration, FEATURES, flatCalibration } from '../detection/artefact.ts';
+import { type Artefact, type Calibration, flatCalibration } from '../detection/artefact.ts';
 import { type Output, type Policy, SymbolDetector } from '../detection/detector.ts';
 import { IsolationForest } from '../detection/forest/index.ts';
-import { KIND_COUNT } from '../detection/surprise/raw-scores.ts';
+import { KIND_COUNT } from '../detection/surprise/kinds.ts';
 import { GRID_LEVELS, type PooledTail, poolTail } from '../detection/surprise/tail.ts';
+import { FEATURES } from '../detection/surprise/vector.ts';
 import { TapewatchError } from '../market/error.ts';
 import { Random } from '../market/random.ts';
 import { isTrade, type TapeRecord } from '../market/records.ts';

@@ -3,20 +3,26 @@
  * its bytes and restoring one gives the same detector bit for bit.
  */
 
-/** Seconds kept one by one: a power of two above the longest fine window. */
+/** Seconds kept one by one: a power of two above the longest window. */
 export const RING_SECONDS = 64;
 
-/** What is kept of one second. */
+/** What is kept of one second. The first SUMS of them add up over a window. */
 export const BUCKET = {
   trades: 0,
   buys: 1,
   quote: 2,
-  buyQuote: 3,
+  /** Taker orders: fills of one order share time and side. */
+  orders: 3,
+  /** Fills of orders that had two or more. */
   rush: 4,
-  largest: 5,
-  close: 6,
+  /** Trades that undo one of equal size nearby, less those that repeat one. */
+  wash: 5,
+  /** Notional of the largest taker order. */
+  largest: 6,
+  close: 7,
 } as const;
-export const BUCKET_FIELDS = 7;
+export const BUCKET_FIELDS = 8;
+export const SUMS = 6;
 
 /** Windows scored against their own history, s. */
 export const WINDOWS = [5, 15, 60] as const;
@@ -25,19 +31,35 @@ export const STRIDES = [1, 3, 12] as const;
 /** Samples a window lags behind, so that its baseline never contains the window itself. */
 export const LAG = 5;
 
-/** What of each window has a baseline. */
-export const SERIES = { buys: 0, sells: 1, netBuys: 2, netSells: 3, logReturn: 4, trades: 5, quote: 6 } as const;
-export const SERIES_COUNT = 7;
+/** What of each window has a baseline. Those from `orders` on need trades: history bars don't tell them. */
+export const SERIES = {
+  buys: 0,
+  sells: 1,
+  netBuys: 2,
+  netSells: 3,
+  logReturn: 4,
+  trades: 5,
+  quote: 6,
+  orders: 7,
+  rush: 8,
+  wash: 9,
+} as const;
+export const SERIES_COUNT = 10;
+export const FIRST_ORDER_SERIES: number = SERIES.orders;
 
-/** Sums over a window's full seconds, before the current one. */
-export const SUM = { trades: 0, buys: 1, quote: 2, buyQuote: 3 } as const;
-export const SUMS = 4;
-
-/** The long window: 60 coarse buckets of 15 s. */
-export const COARSE_SECONDS = 15;
-export const COARSE_BUCKETS = 60;
-export const COARSE = { trades: 0, quote: 1, squaredReturn: 2 } as const;
-export const COARSE_FIELDS = 3;
+/** Names of the windows' values, in their order in the state: `window × SERIES_COUNT + series`. */
+export const SERIES_NAMES = [
+  'buys',
+  'sells',
+  'net_buys',
+  'net_sells',
+  'log_return',
+  'trades',
+  'quote_volume',
+  'orders',
+  'rush_fills',
+  'wash_pairs',
+] as const;
 
 /** Scalars of the state. -1 stands for "none yet". */
 export const SCALAR = {
@@ -54,15 +76,17 @@ export const SCALAR = {
   low: 8,
   volume: 9,
   buyVolume: 10,
-  orderTime: 11,
-  orderSide: 12,
-  orderQuote: 13,
-  orderFills: 14,
+  quote: 11,
+  trades: 12,
   /** First second whose windows are whole again after the start, a gap or a halt. */
-  wholeFrom: 15,
-  halted: 16,
+  wholeFrom: 13,
+  /** The same for what only trades tell. */
+  ordersFrom: 14,
+  halted: 15,
   /** Seconds observed, without decay: warm-up. */
-  observed: 17,
+  observed: 16,
+  /** Seconds observed since the first trade: warm-up of what only trades tell. */
+  observedTrades: 17,
   /** Seconds observed, decayed like the counts: calibration. */
   exposure: 18,
   activeFast: 19,
@@ -73,17 +97,13 @@ export const SCALAR = {
   frozenHour: 23,
   /** Silence already told of, as the level's number. */
   silenceTold: 24,
-  coarseIndex: 25,
-  coarseTrades: 26,
-  coarseQuote: 27,
-  coarseSquaredReturn: 28,
-  lateTrades: 29,
-  faults: 30,
+  lateTrades: 25,
+  faults: 26,
   /** Second up to which due outputs have been given. */
-  told: 31,
-  quote: 32,
-  trades: 33,
+  told: 27,
   /** 1 between a gap or a halt and the next trade: the time between is neither silence nor history. */
-  cut: 34,
+  cut: 28,
+  /** Incidents opened, decayed like the counts: the budget's account. */
+  opened: 29,
 } as const;
-export const SCALARS = 40;
+export const SCALARS = 32;

@@ -7,17 +7,13 @@ import { absorb, absorbZeros, nextWeight } from './baseline.ts';
 import {
   BUCKET,
   BUCKET_FIELDS,
-  COARSE,
-  COARSE_BUCKETS,
-  COARSE_FIELDS,
-  COARSE_SECONDS,
+  FIRST_ORDER_SERIES,
   LAG,
   RING_SECONDS,
   SCALAR,
   SERIES,
   SERIES_COUNT,
   STRIDES,
-  SUM,
   SUMS,
   WINDOWS,
 } from './layout.ts';
@@ -28,18 +24,17 @@ const DECAYS: readonly number[] = STRIDES.map((stride) => exp((-LN2 * stride) / 
 const LEAST_SAMPLES = 30;
 /** Silent seconds after which every window and every waiting sample is zero. */
 const SETTLE_S = 2 * WINDOWS[2] + STRIDES[2];
+/** Trades needed before a window's order series are whole and so are the samples that wait. */
+export const ORDERS_SETTLE_S: number = WINDOWS[2] + LAG * STRIDES[2];
 
 export const WINDOW_COUNT: number = WINDOWS.length;
 export const VALUES: number = WINDOW_COUNT * SERIES_COUNT;
+const OF_BARS = 0;
+const OF_ORDERS = 1;
 
 /** Doubles that the windows of one symbol take. */
 export const WINDOW_STATE: number =
-  RING_SECONDS * BUCKET_FIELDS +
-  WINDOW_COUNT * SUMS +
-  COARSE_BUCKETS * COARSE_FIELDS +
-  VALUES * (4 + LAG) +
-  WINDOW_COUNT * 2 +
-  BUCKET_FIELDS;
+  RING_SECONDS * BUCKET_FIELDS + WINDOW_COUNT * SUMS + VALUES * (4 + LAG) + WINDOW_COUNT * 3 + BUCKET_FIELDS;
 
 export class Windows {
   /** Present value of each series of each window: `window × SERIES_COUNT + series`. */
@@ -48,15 +43,20 @@ export class Windows {
   readonly z: Float64Array = new Float64Array(VALUES);
   readonly mean: Float64Array;
   readonly variance: Float64Array;
+  /** 1 / scale of each value, as of its last sample: state, since the tick and the price move in between. */
+  readonly inverse: Float64Array;
+  /** Notional of the largest taker order in each window, the present second left out. */
+  readonly largestBefore: Float64Array = new Float64Array(WINDOW_COUNT);
+  /** Mean notional of a taker order, and mean number of them a second; 0 while unknown. */
+  usualOrder = 0;
+  orderRate = 0;
   readonly #scalar: Float64Array;
   readonly #ring: Float64Array;
   readonly #sum: Float64Array;
-  readonly #coarse: Float64Array;
   readonly #waiting: Float64Array;
+  /** Weights of the baselines: `group × WINDOW_COUNT + window`. */
   readonly #weight: Float64Array;
   readonly #waitingCount: Float64Array;
-  /** 1 / scale of each value, as of its last sample: state, since the tick and the price move in between. */
-  readonly #inverse: Float64Array;
   /** The second that is open; it joins the ring when it closes. */
   readonly #current: Float64Array;
   #reference0 = 0;
@@ -74,65 +74,56 @@ export class Windows {
     this.#scalar = scalar;
     this.#ring = take(RING_SECONDS * BUCKET_FIELDS);
     this.#sum = take(WINDOW_COUNT * SUMS);
-    this.#coarse = take(COARSE_BUCKETS * COARSE_FIELDS);
     this.value = take(VALUES);
     this.mean = take(VALUES);
     this.variance = take(VALUES);
-    this.#inverse = take(VALUES);
+    this.inverse = take(VALUES);
     this.#waiting = take(VALUES * LAG);
-    this.#weight = take(WINDOW_COUNT);
+    this.#weight = take(2 * WINDOW_COUNT);
     this.#waitingCount = take(WINDOW_COUNT);
     this.#current = take(BUCKET_FIELDS);
-    this.derive();
-  }
-
-  /** Recomputes what follows from the state: after the state was replaced. */
-  derive(): void {
-    const second = this.#scalar[SCALAR.second]!;
-    this.#findReferences(second);
+    this.#derive(scalar[SCALAR.second]!);
   }
 
   /** Opens the bucket of `second`, which no trade has had yet. */
   openSecond(second: number): void {
     this.#current.fill(0);
-    this.#findReferences(second);
+    this.#derive(second);
   }
 
   /** Counts a trade, or the many trades of a history bar, into the current second. */
-  add(price: number, quote: number, buyQuote: number, trades: number, buys: number): void {
+  add(price: number, quote: number, trades: number, buys: number): void {
     const current = this.#current;
     current[BUCKET.trades] = current[BUCKET.trades]! + trades;
     current[BUCKET.buys] = current[BUCKET.buys]! + buys;
     current[BUCKET.quote] = current[BUCKET.quote]! + quote;
-    current[BUCKET.buyQuote] = current[BUCKET.buyQuote]! + buyQuote;
     current[BUCKET.close] = price;
   }
 
-  /** Counts what is known of the present taker order: its fills beyond the first, its notional so far. */
-  addOrder(rush: number, notional: number): void {
+  /** Counts what a trade says of taker orders: one begun, fills of rushing ones, undone trades, the notional so far. */
+  addOrder(orders: number, rush: number, wash: number, notional: number): void {
     const current = this.#current;
+    current[BUCKET.orders] = current[BUCKET.orders]! + orders;
     current[BUCKET.rush] = current[BUCKET.rush]! + rush;
+    current[BUCKET.wash] = current[BUCKET.wash]! + wash;
     if (notional > current[BUCKET.largest]!) current[BUCKET.largest] = notional;
   }
 
-  get secondRush(): number {
-    return this.#current[BUCKET.rush]!;
-  }
-  get secondLargest(): number {
-    return this.#current[BUCKET.largest]!;
+  /** Notional of the largest taker order in a window. */
+  largest(window: number): number {
+    return Math.max(this.largestBefore[window]!, this.#current[BUCKET.largest]!);
   }
 
   /** Fills `value` and `z` as of the present trade; `logReturns` gives ln(price / reference). */
   measure(logReturns: (reference: number) => number): void {
-    const { value, z, mean } = this;
-    const inverse = this.#inverse;
+    const { value, z, mean, inverse } = this;
     const sum = this.#sum;
     const current = this.#current;
     for (let w = 0; w < WINDOW_COUNT; w++) {
       const s = w * SUMS;
       const v = w * SERIES_COUNT;
-      const trades = sum[s + SUM.trades]! + current[BUCKET.trades]!;
-      const buys = sum[s + SUM.buys]! + current[BUCKET.buys]!;
+      const trades = sum[s + BUCKET.trades]! + current[BUCKET.trades]!;
+      const buys = sum[s + BUCKET.buys]! + current[BUCKET.buys]!;
       const sells = trades - buys;
       value[v + SERIES.buys] = buys;
       value[v + SERIES.sells] = sells;
@@ -141,7 +132,10 @@ export class Windows {
       const reference = w === 0 ? this.#reference0 : w === 1 ? this.#reference1 : this.#reference2;
       value[v + SERIES.logReturn] = reference > 0 ? logReturns(reference) : 0;
       value[v + SERIES.trades] = trades;
-      value[v + SERIES.quote] = sum[s + SUM.quote]! + current[BUCKET.quote]!;
+      value[v + SERIES.quote] = sum[s + BUCKET.quote]! + current[BUCKET.quote]!;
+      value[v + SERIES.orders] = sum[s + BUCKET.orders]! + current[BUCKET.orders]!;
+      value[v + SERIES.rush] = sum[s + BUCKET.rush]! + current[BUCKET.rush]!;
+      value[v + SERIES.wash] = sum[s + BUCKET.wash]! + current[BUCKET.wash]!;
     }
     for (let i = 0; i < VALUES; i++) z[i] = (value[i]! - mean[i]!) * inverse[i]!;
   }
@@ -150,19 +144,9 @@ export class Windows {
    * Closes the present second: `value` (already measured at its end) joins the waiting samples, sums move on.
    * `learn` is false while the windows are not whole.
    */
-  closeSecond(second: number, learn: boolean, logReturns: (reference: number) => number): void {
+  closeSecond(second: number, learn: boolean): void {
     const current = this.#current;
     this.#ring.set(current, (second & (RING_SECONDS - 1)) * BUCKET_FIELDS);
-    const before = this.#closeAt(second - 1);
-    const r = before > 0 ? logReturns(before) : 0;
-    const squaredReturn = r * r;
-    const c = this.#coarseBucket(second);
-    this.#coarse[c + COARSE.trades] = this.#coarse[c + COARSE.trades]! + current[BUCKET.trades]!;
-    this.#coarse[c + COARSE.quote] = this.#coarse[c + COARSE.quote]! + current[BUCKET.quote]!;
-    this.#coarse[c + COARSE.squaredReturn] = this.#coarse[c + COARSE.squaredReturn]! + squaredReturn;
-    this.#scalar[SCALAR.coarseTrades] = this.#scalar[SCALAR.coarseTrades]! + current[BUCKET.trades]!;
-    this.#scalar[SCALAR.coarseQuote] = this.#scalar[SCALAR.coarseQuote]! + current[BUCKET.quote]!;
-    this.#scalar[SCALAR.coarseSquaredReturn] = this.#scalar[SCALAR.coarseSquaredReturn]! + squaredReturn;
     if (learn) this.#sampleDue(second);
     this.#shift(second, true);
   }
@@ -194,11 +178,28 @@ export class Windows {
     this.#sum.fill(0);
     this.#waitingCount.fill(0);
     this.#current.fill(0);
-    this.#coarse.fill(0);
-    for (const s of [SCALAR.coarseTrades, SCALAR.coarseQuote, SCALAR.coarseSquaredReturn]) this.#scalar[s] = 0;
+    this.largestBefore.fill(0);
     this.#reference0 = 0;
     this.#reference1 = 0;
     this.#reference2 = 0;
+  }
+
+  /** What follows from the state while `second` is open. */
+  #derive(second: number): void {
+    this.#findReferences(second);
+    const ring = this.#ring;
+    let largest = 0;
+    let w = 0;
+    for (let back = 1; back < WINDOWS[2]; back++) {
+      if (back === WINDOWS[w]) this.largestBefore[w++] = largest;
+      const x = ring[((second - back) & (RING_SECONDS - 1)) * BUCKET_FIELDS + BUCKET.largest]!;
+      if (x > largest) largest = x;
+    }
+    this.largestBefore[2] = largest;
+    const at = (WINDOW_COUNT - 1) * SERIES_COUNT;
+    const orders = this.inverse[at + SERIES.orders]! > 0 ? this.mean[at + SERIES.orders]! : 0;
+    this.orderRate = orders / WINDOWS[2];
+    this.usualOrder = orders > 0 ? this.mean[at + SERIES.quote]! / orders : 0;
   }
 
   #findReferences(second: number): void {
@@ -225,27 +226,31 @@ export class Windows {
         sum[s + f] = sum[s + f]! + joining - (leaves ? ring[leaving + f]! : 0);
       }
       // Differences of sums leave rounding behind; an empty window is exactly empty.
-      if (sum[s + SUM.trades] === 0) sum.fill(0, s, s + SUMS);
+      if (sum[s + BUCKET.trades] === 0) sum.fill(0, s, s + SUMS);
     }
   }
 
   #sampleDue(second: number): void {
     // As an int32, so that the remainder is one of integers (until 2038).
     const s = second | 0;
-    if (s % STRIDES[0] === 0) this.#sample(0);
-    if (s % STRIDES[1] === 0) this.#sample(1);
-    if (s % STRIDES[2] === 0) this.#sample(2);
+    if (s % STRIDES[0] === 0) this.#sample(0, second);
+    if (s % STRIDES[1] === 0) this.#sample(1, second);
+    if (s % STRIDES[2] === 0) this.#sample(2, second);
   }
 
-  #sample(w: number): void {
+  #sample(w: number, second: number): void {
     const count = this.#waitingCount[w]!;
-    const first = w * SERIES_COUNT;
     const slot = count % LAG;
     const full = count >= LAG;
+    const orders = full && second >= this.#scalar[SCALAR.ordersFrom]! && this.#scalar[SCALAR.ordersFrom]! >= 0;
     if (full) this.#weight[w] = nextWeight(this.#weight[w]!, DECAYS[w]!);
-    for (let i = first; i < first + SERIES_COUNT; i++) {
+    if (orders) this.#weight[WINDOW_COUNT + w] = nextWeight(this.#weight[WINDOW_COUNT + w]!, DECAYS[w]!);
+    for (let series = 0; series < SERIES_COUNT; series++) {
+      const i = w * SERIES_COUNT + series;
+      const group = series < FIRST_ORDER_SERIES ? OF_BARS : OF_ORDERS;
       const at = i * LAG + slot;
-      if (full) absorb(this.mean, this.variance, i, this.#waiting[at]!, this.#weight[w]!);
+      if (group === OF_BARS ? full : orders)
+        absorb(this.mean, this.variance, i, this.#waiting[at]!, this.#weight[group * WINDOW_COUNT + w]!);
       this.#waiting[at] = this.value[i]!;
     }
     this.#waitingCount[w] = count + 1 < 2 * LAG ? count + 1 : LAG + ((count + 1) % LAG);
@@ -258,12 +263,18 @@ export class Windows {
       const stride = STRIDES[w]!;
       const samples = Math.floor((second + count) / stride) - Math.floor(second / stride);
       if (samples === 0) continue;
-      const kept = exp((-LN2 * stride * samples) / HALF_LIFE_S);
-      const before = this.#weight[w]! * kept;
-      const weight = before + (1 - kept) / (1 - DECAYS[w]!);
-      this.#weight[w] = weight;
-      const first = w * SERIES_COUNT;
-      for (let i = first; i < first + SERIES_COUNT; i++) absorbZeros(this.mean, this.variance, i, before / weight);
+      const decay = exp((-LN2 * stride * samples) / HALF_LIFE_S);
+      for (const group of [OF_BARS, OF_ORDERS]) {
+        const at = group * WINDOW_COUNT + w;
+        if (this.#weight[at] === 0) continue;
+        const before = this.#weight[at]! * decay;
+        const weight = before + (1 - decay) / (1 - DECAYS[w]!);
+        this.#weight[at] = weight;
+        const from = group === OF_BARS ? 0 : FIRST_ORDER_SERIES;
+        const to = group === OF_BARS ? FIRST_ORDER_SERIES : SERIES_COUNT;
+        for (let series = from; series < to; series++)
+          absorbZeros(this.mean, this.variance, w * SERIES_COUNT + series, before / weight);
+      }
       this.#waitingCount[w] = LAG + ((this.#waitingCount[w]! + samples) % LAG);
       this.#invert(w);
     }
@@ -272,41 +283,29 @@ export class Windows {
     for (let slot = 0; slot < RING_SECONDS; slot++) this.#ring[slot * BUCKET_FIELDS + BUCKET.close] = close;
   }
 
+  /**
+   * Scales. No deviation is less than a tape could show: a quarter tick of a return, so that a price that hops across one
+   * is no event; half the Poisson one of a count and a tenth of the mean volume, so that flat data raise no alarm.
+   */
   #invert(w: number): void {
-    const ready = this.#weight[w]! >= LEAST_SAMPLES;
-    const price = this.#scalar[SCALAR.price]!;
-    const quarterTick = price > 0 ? (0.25 * this.#scalar[SCALAR.tick]!) / price : 0;
     const first = w * SERIES_COUNT;
-    for (let i = first; i < first + SERIES_COUNT; i++) {
-      let deviation = Math.sqrt(this.variance[i]!);
-      if (i === first + SERIES.logReturn && deviation < quarterTick) deviation = quarterTick;
-      const scale = deviation + 0.001 * Math.abs(this.mean[i]!);
-      this.#inverse[i] = ready && scale > 0 ? 1 / scale : 0;
+    const price = this.#scalar[SCALAR.price]!;
+    const quarterTick = price > 0 ? this.#scalar[SCALAR.tick]! / (4 * price) : 0;
+    for (let series = 0; series < SERIES_COUNT; series++) {
+      const i = first + series;
+      const group = series < FIRST_ORDER_SERIES ? OF_BARS : OF_ORDERS;
+      const ready = this.#weight[group * WINDOW_COUNT + w]! >= LEAST_SAMPLES;
+      const mean = Math.abs(this.mean[i]!);
+      const deviation = Math.max(Math.sqrt(this.variance[i]!), leastDeviation(series, mean, quarterTick));
+      const scale = deviation + 0.001 * mean;
+      this.inverse[i] = ready && scale > 0 ? 1 / scale : 0;
     }
   }
+}
 
-  #coarseBucket(second: number): number {
-    const index = Math.floor(second / COARSE_SECONDS);
-    const scalar = this.#scalar;
-    const last = scalar[SCALAR.coarseIndex]!;
-    const passed = index - last;
-    if (passed > 0) {
-      const clear = passed < COARSE_BUCKETS ? passed : COARSE_BUCKETS;
-      for (let k = 1; k <= clear; k++) this.#dropCoarse(((last + k) % COARSE_BUCKETS) * COARSE_FIELDS);
-      if (clear === COARSE_BUCKETS || scalar[SCALAR.coarseTrades] === 0) {
-        scalar[SCALAR.coarseQuote] = 0;
-        scalar[SCALAR.coarseSquaredReturn] = 0;
-      }
-      scalar[SCALAR.coarseIndex] = index;
-    }
-    return (index % COARSE_BUCKETS) * COARSE_FIELDS;
-  }
-
-  #dropCoarse(c: number): void {
-    const scalar = this.#scalar;
-    scalar[SCALAR.coarseTrades] = scalar[SCALAR.coarseTrades]! - this.#coarse[c + COARSE.trades]!;
-    scalar[SCALAR.coarseQuote] = scalar[SCALAR.coarseQuote]! - this.#coarse[c + COARSE.quote]!;
-    scalar[SCALAR.coarseSquaredReturn] = scalar[SCALAR.coarseSquaredReturn]! - this.#coarse[c + COARSE.squaredReturn]!;
-    this.#coarse.fill(0, c, c + COARSE_FIELDS);
-  }
+function leastDeviation(series: number, mean: number, quarterTick: number): number {
+  if (series === SERIES.logReturn) return quarterTick;
+  if (series === SERIES.quote) return 0.1 * mean;
+  const poisson = Math.sqrt(mean) / 2;
+  return series === SERIES.wash || series === SERIES.rush ? Math.max(0.5, poisson) : poisson;
 }

@@ -2,87 +2,142 @@
  * A raw score for each kind, each by what suits it. Raw scores are on a logarithmic scale and compare within a kind only;
  * `tail.ts` turns them into return periods.
  */
-
-import type { Kind } from '../../market/records.ts';
+import type { Excursion } from '../features/excursion.ts';
 import { SERIES, SERIES_COUNT } from '../features/layout.ts';
-import { VALUES, WINDOW_COUNT } from '../features/windows.ts';
+import type { Orders } from '../features/orders.ts';
+import { WINDOW_COUNT, type Windows } from '../features/windows.ts';
 import { exp, log } from '../math.ts';
-
-/** Kinds of the market lane, in the order of their index. The first to be strongest wins a tie. */
-export const MARKET_KINDS: readonly Kind[] = [
-  'pump',
-  'dump',
-  'price_jump',
-  'volume_burst',
-  'trade_rate_burst',
-  'multivariate',
-  'silence',
-];
-export const KIND_INDEX = {
-  pump: 0,
-  dump: 1,
-  price_jump: 2,
-  volume_burst: 3,
-  trade_rate_burst: 4,
-  multivariate: 5,
-  silence: 6,
-} as const;
-export const KIND_COUNT: number = MARKET_KINDS.length;
-/** Kinds scored at a trade: all but silence, which a second without one raises. */
-export const TRADE_KINDS: number = KIND_COUNT - 1;
-
-/** Which series make up each kind that is a geometric mean of them; the price's sign is turned for a dump. */
-const MIXES: readonly (readonly number[])[] = [
-  [SERIES.buys, SERIES.netBuys, SERIES.logReturn],
-  [SERIES.sells, SERIES.netSells, SERIES.logReturn],
-];
+import { KIND_INDEX, MARKET_KINDS } from './kinds.ts';
 
 /** Levels of equal rarity: a 5 s window needs half a unit more, a 60 s one three tenths less. */
 const OFFSETS = [-0.5, 0, 0.3] as const;
-const FACTORS3: readonly number[] = OFFSETS.map((offset) => exp(3 * offset));
 const FACTORS1: readonly number[] = OFFSETS.map((offset) => exp(offset));
+const FACTORS3: readonly number[] = OFFSETS.map((offset) => exp(3 * offset));
+const FACTORS4: readonly number[] = OFFSETS.map((offset) => exp(4 * offset));
 
-/** Fills `out` with raw scores before their logarithm: monotone in the raw score, cheap at every trade. */
-export function strengths(z: Float64Array, out: Float64Array): void {
+const { pump: PUMP, dump: DUMP, flash_crash: FLASH, price_jump: JUMP, large_trade: LARGE } = KIND_INDEX;
+const { volume_burst: VOLUME, rush_orders: RUSH, trade_rate_burst: RATE, one_sided_flow: FLOW } = KIND_INDEX;
+const { wash_suspicion: WASH, multivariate: MULTIVARIATE } = KIND_INDEX;
+
+/** What a logarithm is multiplied with: a kind made of three factors is a geometric mean. */
+const WEIGHT: readonly number[] = MARKET_KINDS.map((kind) => {
+  if (kind === 'price_jump' || kind === 'flash_crash' || kind === 'large_trade') return 1;
+  if (kind === 'wash_suspicion') return 1 / 2;
+  return kind === 'dump' ? 1 / 4 : 1 / 3;
+});
+
+/** Where the forest's score in (0, 1) begins to matter, and how it is stretched there. */
+const FOREST_FROM = 0.4;
+const FOREST_SCALE = 20;
+/** Nats of one-sided flow to raw score. */
+const FLOW_SCALE = 0.5;
+
+export interface Measures {
+  readonly windows: Windows;
+  readonly orders: Orders;
+  readonly excursion: Excursion;
+}
+
+/**
+ * Fills `out` with each kind's strength: monotone in the raw score, cheap at every trade. The forest's is not among them.
+ * The excursion follows the strongest return, which this finds, so it moves on here.
+ */
+export function strengths(
+  { windows, orders, excursion }: Measures,
+  price: number,
+  time_s: number,
+  out: Float64Array,
+): void {
+  const { z, value, mean, inverse } = windows;
   let pump = 0;
   let dump = 0;
   let jump = 0;
+  let jumpWindow = 0;
   let volume = 1;
   let rate = 1;
+  let rush = 1;
   for (let w = 0; w < WINDOW_COUNT; w++) {
     const v = w * SERIES_COUNT;
     const r = z[v + SERIES.logReturn]!;
+    const pace = 1 + positive(z[v + SERIES.orders]!);
     if (r > 0) {
-      const p = (1 + positive(z[v + SERIES.buys]!)) * (1 + positive(z[v + SERIES.netBuys]!)) * (1 + r) * FACTORS3[w]!;
+      const p = pumpFactors(z, v) * FACTORS3[w]!;
       if (p > pump) pump = p;
     } else {
-      const d = (1 + positive(z[v + SERIES.sells]!)) * (1 + positive(z[v + SERIES.netSells]!)) * (1 - r) * FACTORS3[w]!;
+      const d = dumpFactors(z, v) * FACTORS4[w]!;
       if (d > dump) dump = d;
     }
     const j = (1 + (r < 0 ? -r : r)) * FACTORS1[w]!;
-    if (j > jump) jump = j;
-    volume *= 1 + positive(z[v + SERIES.quote]!);
-    rate *= 1 + positive(z[v + SERIES.trades]!);
+    if (j > jump) {
+      jump = j;
+      jumpWindow = w;
+    }
+    // What one order brought is a large trade, not a burst.
+    const rest = value[v + SERIES.quote]! - windows.largest(w) - mean[v + SERIES.quote]!;
+    volume *= 1 + positive(rest * inverse[v + SERIES.quote]!);
+    rate *= pace;
+    rush *= 1 + positive(z[v + SERIES.rush]!);
   }
-  out[KIND_INDEX.pump] = pump;
-  out[KIND_INDEX.dump] = dump;
-  out[KIND_INDEX.price_jump] = jump;
-  out[KIND_INDEX.volume_burst] = volume;
-  out[KIND_INDEX.trade_rate_burst] = rate;
+  excursion.push(price, time_s, jump, value[jumpWindow * SERIES_COUNT + SERIES.logReturn]!);
+  out[PUMP] = pump;
+  out[DUMP] = dump;
+  out[FLASH] = excursion.strength;
+  out[JUMP] = jump;
+  out[LARGE] = largeTrade(windows, orders);
+  out[VOLUME] = volume;
+  out[RUSH] = rush;
+  out[RATE] = rate;
+  out[FLOW] = oneSidedFlow(windows, orders);
+  out[WASH] = (1 + positive(z[SERIES_COUNT + SERIES.wash]!)) * (1 + positive(z[2 * SERIES_COUNT + SERIES.wash]!));
+}
+
+/** Many buys in many orders and a rise, all three. Who bought before sells into a pump, so net buys would hide it. */
+function pumpFactors(z: Float64Array, v: number): number {
+  const buys = 1 + positive(z[v + SERIES.buys]!);
+  return buys * (1 + positive(z[v + SERIES.orders]!)) * (1 + positive(z[v + SERIES.logReturn]!));
+}
+
+/** Many sells in many orders and a fall, and hardly a buyer: a cascade of sales is one-sided. */
+function dumpFactors(z: Float64Array, v: number): number {
+  const sells = (1 + positive(z[v + SERIES.sells]!)) * (1 + positive(z[v + SERIES.netSells]!));
+  return sells * (1 + positive(z[v + SERIES.orders]!)) * (1 + positive(-z[v + SERIES.logReturn]!));
 }
 
 function positive(z: number): number {
   return z > 0 ? z : 0;
 }
 
-const THIRD = 1 / 3;
-/** What a logarithm is divided by: kinds made of three factors are geometric means. */
-const WEIGHT: readonly number[] = [THIRD, THIRD, 1, THIRD, THIRD];
+/** The present taker order in usual ones. */
+export function orderSize(windows: Windows, orders: Orders): number {
+  const usual = windows.usualOrder;
+  return usual > 0 ? orders.notional / usual : 0;
+}
 
-/** The raw score behind a strength. The forest's score in (0, 1) is stretched where anomalies lie. */
+/**
+ * The size of the present order against the usual one, as rare on a busy symbol as on a thin one: of twice as many orders
+ * the largest is larger, by a power law with exponent 3/2 (Gopikrishnan et al. 2000).
+ */
+function largeTrade(windows: Windows, orders: Orders): number {
+  const { orderRate } = windows;
+  return orderRate > 0 ? (1 + orderSize(windows, orders)) / exp((2 / 3) * log(orderRate)) : 0;
+}
+
+/** Evidence of one-sided flow on its usual scale, less the ln of orders a second: of more orders more run on by chance. */
+function oneSidedFlow({ orderRate }: Windows, { buyFlow, sellFlow, flowScale }: Orders): number {
+  return orderRate > 0 ? (buyFlow > sellFlow ? buyFlow : sellFlow) / flowScale - log(orderRate) : 0;
+}
+
+/** The raw score behind a strength. */
 export function rawOf(kind: number, strength: number): number {
-  if (kind === KIND_INDEX.multivariate) return strength > 0.4 ? 20 * (strength - 0.4) : 0;
+  if (kind === MULTIVARIATE) return strength > FOREST_FROM ? FOREST_SCALE * (strength - FOREST_FROM) : 0;
+  if (kind === FLOW) return strength > 0 ? FLOW_SCALE * strength : 0;
   return strength > 1 ? WEIGHT[kind]! * log(strength) : 0;
+}
+
+/** The strength at which a kind reaches `raw`: the inverse of `rawOf`. */
+export function strengthAt(kind: number, raw: number): number {
+  if (kind === MULTIVARIATE) return FOREST_FROM + raw / FOREST_SCALE;
+  return kind === FLOW ? raw / FLOW_SCALE : exp(raw / WEIGHT[kind]!);
 }
 
 /** Raw score of having waited `waited` s where a share `active` of seconds has trades. */
@@ -95,61 +150,58 @@ export function silenceDue(active: number, raw: number): number {
   return active > 0 ? Math.ceil((exp(raw) - 1) / active) : Number.POSITIVE_INFINITY;
 }
 
-const float = new Float32Array(1);
-const bits = new Int32Array(float.buffer);
-const BITS_OF_ONE = 0x3f800000;
-
-/**
- * The forest's vector: every z-score, sign kept, log-compressed. A float's bits are its logarithm to base 2, linear between
- * powers of two: monotone, exact, and twenty times cheaper than a true one. `out` has VALUES entries.
- */
-export function compress(z: Float64Array, out: Float64Array): void {
-  for (let i = 0; i < VALUES; i++) {
-    const x = z[i]!;
-    float[0] = 1 + (x < 0 ? -x : x);
-    const size = (bits[0]! - BITS_OF_ONE) / 0x800000;
-    out[i] = x < 0 ? -size : size;
-  }
-}
-
-/** Share of each value (index into the windows' values) in a kind's raw score; sums to one, or is empty. */
-export function contributions(kind: number, z: Float64Array): { readonly value: number; readonly share: number }[] {
-  const parts: { value: number; size: number }[] = [];
-  const add = (value: number, x: number): void => {
-    if (x > 0) parts.push({ value, size: log(1 + x) });
-  };
-  if (kind === KIND_INDEX.price_jump) {
-    const w = strongestWindow(kind, z);
-    add(w * SERIES_COUNT + SERIES.logReturn, Math.abs(z[w * SERIES_COUNT + SERIES.logReturn]!));
-  } else if (kind === KIND_INDEX.pump || kind === KIND_INDEX.dump) {
-    const v = strongestWindow(kind, z) * SERIES_COUNT;
-    for (const s of MIXES[kind]!) add(v + s, s === SERIES.logReturn ? Math.abs(z[v + s]!) : z[v + s]!);
-  } else {
-    const s = kind === KIND_INDEX.volume_burst ? SERIES.quote : SERIES.trades;
-    for (let w = 0; w < WINDOW_COUNT; w++) add(w * SERIES_COUNT + s, z[w * SERIES_COUNT + s]!);
-  }
-  const total = parts.reduce((sum, part) => sum + part.size, 0);
-  return parts
-    .map(({ value, size }) => ({ value, share: size / total }))
-    .sort((a, b) => b.share - a.share || a.value - b.value);
-}
-
-function strongestWindow(kind: number, z: Float64Array): number {
+/** Window in which a kind of price is strongest now. */
+export function strongestWindow(kind: number, { z }: Windows): number {
   let best = 0;
   let strength = -1;
   for (let w = 0; w < WINDOW_COUNT; w++) {
     const v = w * SERIES_COUNT;
     const r = z[v + SERIES.logReturn]!;
     let x = (1 + Math.abs(r)) * FACTORS1[w]!;
-    if (kind !== KIND_INDEX.price_jump) {
-      const [a, b] = MIXES[kind]!;
-      const fits = kind === KIND_INDEX.pump ? r > 0 : r < 0;
-      x = fits ? (1 + positive(z[v + a!]!)) * (1 + positive(z[v + b!]!)) * (1 + Math.abs(r)) * FACTORS3[w]! : 0;
-    }
+    if (kind === PUMP) x = r > 0 ? pumpFactors(z, v) * FACTORS3[w]! : 0;
+    else if (kind === DUMP) x = r < 0 ? dumpFactors(z, v) * FACTORS4[w]! : 0;
     if (x > strength) {
       best = w;
       strength = x;
     }
   }
   return best;
+}
+
+/** The z-score that speaks for a kind, for rules that name one; 0 where the kind has none of its own. */
+export function leadingZ(kind: number, { windows, excursion }: Measures): number {
+  const { z, inverse } = windows;
+  const greatest = (series: number, sign: number): number => {
+    let best = 0;
+    for (let w = 0; w < WINDOW_COUNT; w++) best = Math.max(best, sign * z[w * SERIES_COUNT + series]!);
+    return best;
+  };
+  const up = greatest(SERIES.logReturn, 1);
+  const down = greatest(SERIES.logReturn, -1);
+  switch (kind) {
+    case PUMP:
+      return Math.min(up, greatest(SERIES.buys, 1));
+    case DUMP:
+      return Math.min(down, greatest(SERIES.sells, 1));
+    case JUMP:
+      return Math.max(up, down);
+    case FLASH: {
+      const at = (WINDOW_COUNT - 1) * SERIES_COUNT + SERIES.logReturn;
+      return excursion.strength > 0 ? Math.abs(log(excursion.extreme / excursion.before)) * inverse[at]! : 0;
+    }
+    case VOLUME:
+      return greatest(SERIES.quote, 1);
+    case RATE:
+      return greatest(SERIES.orders, 1);
+    case RUSH:
+      return greatest(SERIES.rush, 1);
+    case WASH:
+      return greatest(SERIES.wash, 1);
+    case FLOW:
+      return Math.max(greatest(SERIES.netBuys, 1), greatest(SERIES.netSells, 1));
+    case LARGE:
+      return z[SERIES.quote]!;
+    default:
+      return 0;
+  }
 }

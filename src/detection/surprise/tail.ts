@@ -10,11 +10,11 @@
 import { exp, log } from '../math.ts';
 
 export const GRID_FIRST = 1;
-export const GRID_STEP = 0.1;
-export const GRID_LEVELS = 100;
+export const GRID_STEP = 0.2;
+export const GRID_LEVELS = 50;
 /** Peaks this close are one, s. */
 export const PEAK_GAP_S = 600;
-const PRIOR_PEAKS = 4;
+const PRIOR_PEAKS = 8;
 const LONGEST_PERIOD_S = 1e10;
 const LEAST_PEAKS = 40;
 const FIT_PEAKS = 300;
@@ -89,12 +89,18 @@ export class Tail {
     return raw < GRID_FIRST ? 0 : 1 - Math.min(1, exp(interpolate(this.#logShare, raw)));
   }
 
-  /** The least raw score whose return period is at least exp(`logPeriod`). */
+  /**
+   * The least raw score whose return period is at least exp(`logPeriod`); where no peaks come that often, the one whose
+   * peaks come most often: below it they run into one another, and an incident would never end.
+   */
   rawAt(logPeriod: number): number {
     const table = this.#logPeriod;
     let low = 0;
     let high = GRID_LEVELS - 1;
-    if (table[0]! >= logPeriod) return GRID_FIRST;
+    if (table[0]! >= logPeriod) {
+      while (low < high && table[low + 1] === table[0]) low++;
+      return GRID_FIRST + GRID_STEP * low;
+    }
     if (table[high]! < logPeriod) {
       const slope = table[high]! - table[high - 1]!;
       return slope > 0
