@@ -60,7 +60,7 @@ withSettings(
 
 withSettings(
   program.command('serve').description('the API and the page over Kafka, with a local copy of what they show'),
-  (key) => ROLE.test(key) || key === 'data',
+  (key) => ROLE.test(key) || /^(data|notify)$/.test(key),
 ).action(async (options) => (await import('./commands/serve.ts')).runServe(options, version));
 
 withSettings(

@@ -88,6 +88,13 @@ export const SETTINGS: readonly Row[] = [
     whole: true,
   },
   {
+    key: 'token',
+    type: 'string',
+    default: '',
+    unit: 'secret',
+    why: 'that writes over HTTP need; without it only this computer may write',
+  },
+  {
     key: 'notify',
     type: 'string',
     default: '',

@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { type Anomaly, incidentOf, type Severity } from '../../src/market/records.ts';
 import { KIND_WORDS } from '../../src/market/words.ts';
+import type { Annotation } from '../../src/views/annotations.ts';
 import { changed, rows } from './market.ts';
 import { popups, sound } from './preferences.ts';
 import { get, post } from './server.ts';
@@ -20,7 +21,7 @@ export interface Incident {
 }
 
 interface Page {
-  readonly items: readonly (Anomaly & { readonly acknowledged?: boolean; readonly verdict?: string })[];
+  readonly items: readonly Anomaly[];
   readonly nextCursor?: number;
 }
 
@@ -32,11 +33,15 @@ export const incidents = signal<readonly Incident[]>([]);
 export const nextCursor = signal<number | null>(null);
 
 const byId = new Map<string, Incident>();
+const annotations = new Map<string, Annotation>();
 let publishing = false;
 
 export async function load(): Promise<void> {
   const page = await get<Page>(`v1/anomalies?limit=${PAGE}`);
+  const said = await get<{ items: readonly Annotation[] }>('v1/annotations');
   byId.clear();
+  annotations.clear();
+  for (const annotation of said.items) annotations.set(annotation.incident, annotation);
   absorb(page);
 }
 
@@ -46,16 +51,15 @@ export async function loadMore(): Promise<void> {
 }
 
 function absorb({ items, nextCursor: cursor }: Page): void {
-  for (const item of items) {
-    add(item);
-    const incident = byId.get(incidentOf(item.id))!;
-    const acknowledged = incident.acknowledged || item.acknowledged === true;
-    const dismissed = incident.dismissed || item.verdict === 'not_interesting';
-    if (acknowledged !== incident.acknowledged || dismissed !== incident.dismissed)
-      byId.set(incident.id, { ...incident, acknowledged, dismissed });
-  }
+  for (const item of items) add(item);
   nextCursor.value = cursor ?? null;
   publish();
+}
+
+/** What somebody said, here or in another window. */
+export function takeAnnotation(annotation: Annotation): void {
+  annotations.set(annotation.incident, annotation);
+  publishSoon();
 }
 
 /** One record as it comes. */
@@ -68,7 +72,11 @@ export function take(anomaly: Anomaly): void {
     changed();
   }
   if (anomaly.phase === 'open' || anomaly.phase === 'escalate') alarm(anomaly);
-  // A storm of alerts redraws the list once a frame, not once an alert.
+  publishSoon();
+}
+
+/** A storm of alerts redraws the list once in a while, not once an alert. */
+function publishSoon(): void {
   if (publishing) return;
   publishing = true;
   setTimeout(() => {
@@ -84,15 +92,18 @@ function add(anomaly: Anomaly): boolean {
   const records = [...(before?.records ?? []), anomaly].sort((a, b) => numberOf(a.id) - numberOf(b.id));
   const worst = records.reduce((top, record) => (rank(record.severity) > rank(top.severity) ? record : top));
   const isOpen = records.at(-1)!.phase !== 'close';
-  const { acknowledged = false, dismissed = false } = before ?? {};
-  byId.set(id, { id, symbol: anomaly.symbol, records, worst, isOpen, acknowledged, dismissed });
+  byId.set(id, { id, symbol: anomaly.symbol, records, worst, isOpen, acknowledged: false, dismissed: false });
   return true;
 }
 
 function publish(): void {
   const sorted = [...byId.values()].sort((a, b) => b.records[0]!.timestamp - a.records[0]!.timestamp);
   for (const { id } of sorted.splice(INCIDENTS_MAX)) byId.delete(id);
-  incidents.value = sorted;
+  incidents.value = sorted.map((incident) => {
+    const said = annotations.get(incident.id);
+    if (!said) return incident;
+    return { ...incident, acknowledged: said.acknowledged, dismissed: said.verdict === 'not_interesting' };
+  });
 }
 
 const numberOf = (id: string): number => Number(id.slice(id.lastIndexOf(':') + 1));
@@ -100,16 +111,13 @@ const rank = (severity: Severity): number => SEVERITY_RANK[severity];
 
 /** @throws ServerError 401 or 403 where the server wants a token. */
 export async function acknowledge(incident: Incident): Promise<void> {
-  await post(`v1/anomalies/${encodeURIComponent(incident.worst.id)}/acknowledge`, {});
-  byId.set(incident.id, { ...byId.get(incident.id)!, acknowledged: true });
-  publish();
+  takeAnnotation(await post(`v1/anomalies/${encodeURIComponent(incident.worst.id)}/acknowledge`, {}));
 }
 
 /** Not interesting: kept, exported, and it lowers that kind for that symbol. */
 export async function dismiss(incident: Incident): Promise<void> {
-  await post(`v1/anomalies/${encodeURIComponent(incident.worst.id)}/feedback`, { verdict: 'not_interesting' });
-  byId.set(incident.id, { ...byId.get(incident.id)!, dismissed: true });
-  publish();
+  const path = `v1/anomalies/${encodeURIComponent(incident.worst.id)}/feedback`;
+  takeAnnotation(await post(path, { verdict: 'not_interesting' }));
 }
 
 let audio: AudioContext | null = null;

@@ -216,7 +216,7 @@ function Story({ story, current }: { readonly story: readonly Anomaly[]; readonl
 }
 
 interface Recomputed {
-  readonly verdict: 'same' | 'differs' | 'other_version';
+  readonly verdict: 'same' | 'differs' | 'other';
   readonly anomaly: Anomaly | null;
   readonly detail?: string;
 }

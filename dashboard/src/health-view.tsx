@@ -61,7 +61,7 @@ function lines(): readonly Line[] {
   if (!at) return [server];
   const { feed, holes, lag, restore_s, model, notReady, memory_bytes } = at.health;
   const connected = feed.connections.filter((connection) => connection.connected).length;
-  const halted = [...rows.values()].filter(({ status }) => status === 'halted').map(({ symbol }) => symbol);
+  const halted = [...rows.values()].filter(({ halted: is }) => is).map(({ symbol }) => symbol);
   return [
     server,
     {
@@ -136,7 +136,7 @@ export function Banners() {
   const { state, since } = link.value;
   const gone = state === 'gone' ? Math.round((Date.now() - since) / 1000) : null;
   const feedLost = gone === null && report.value !== null && isFeedLost(report.value);
-  const halted = [...rows.values()].filter((row) => row.status === 'halted').map(({ symbol }) => symbol);
+  const halted = [...rows.values()].filter((row) => row.halted).map(({ symbol }) => symbol);
   return (
     <div class="banners" role="status">
       {gone !== null && (

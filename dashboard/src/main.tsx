@@ -32,6 +32,7 @@ void run({
   anomaly: alerts.take,
   bar: market.takeBar,
   status: market.takeStatus,
+  annotation: alerts.takeAnnotation,
   trades: market.takeTrades,
   back: () => void loadAll(),
 });

@@ -1,12 +1,13 @@
 /** The whole market: a row a symbol, a column a quarter of a minute. Where many turn odd together a column lights up. */
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { marketMoves } from '../../src/market/market-move.ts';
+import type { Anomaly } from '../../src/market/records.ts';
 import { go, hrefOf } from './address.ts';
 import { incidents } from './alerts.ts';
 import { beat, now, oddLately, type Row, rows, STEP_S, STEPS, upToNow } from './market.ts';
-import { marketWide } from './market-wide.ts';
 import { isDark } from './preferences.ts';
-import { clock, kindName, oddStep, rarity } from './words.ts';
+import { clock, duration, kindName, oddStep, rarity } from './words.ts';
 
 const ROWS_MAX = 60;
 const ODD_FROM = 0.75;
@@ -68,7 +69,7 @@ export function MarketView() {
     return row ? { row, step: Math.floor(((event.clientX - box.left) / box.width) * STEPS) } : null;
   };
   const pointed = hover.value;
-  const wide = marketWide(incidents.value, rows.size).slice(0, 20);
+  const { moves, byId } = useMoves();
   return (
     <section class="market-view" data-dark={dark} aria-labelledby="market-title">
       <header class="view-head">
@@ -117,32 +118,50 @@ export function MarketView() {
         </div>
         <section aria-labelledby="wide-title">
           <h2 id="wide-title">Many at once</h2>
-          {wide.length === 0 && (
+          {moves.length === 0 && (
             <p class="muted">
               No time so far when {Math.ceil(manyOf(rows.size))} or more symbols had alerts the same way within moments.
             </p>
           )}
           <ul class="wide-list">
-            {wide.map(({ from, to, direction, symbols, first }) => (
-              <li key={`${from}${direction}`}>
-                <span class="number">{clock(from)}</span>
-                <span class={direction}>
-                  {direction === 'up' ? '▲ up' : direction === 'down' ? '▼ down' : 'no side'}
-                </span>
-                <b>{symbols.length} symbols</b>
-                <span class="muted">
-                  within {Math.max(1, Math.round((to - from) / 1000))} s, first{' '}
-                  <a href={hrefOf({ view: 'anomaly', id: first.id })}>
-                    {first.symbol} {kindName(first.kind)}
-                  </a>
-                </span>
-              </li>
-            ))}
+            {moves.map(({ from, to, direction, symbols, members }) => {
+              const first = byId.get(members[0]!)!;
+              return (
+                <li key={members[0]}>
+                  <span class="number">{clock(from)}</span>
+                  <span class={direction}>{direction === 'up' ? '▲ up' : '▼ down'}</span>
+                  <b>{symbols.length} symbols</b>
+                  <span class="muted">
+                    within {duration((to - from) / 1000)}, first{' '}
+                    <a href={hrefOf({ view: 'anomaly', id: first.id })}>
+                      {first.symbol} {kindName(first.kind)}
+                    </a>
+                  </span>
+                </li>
+              );
+            })}
           </ul>
         </section>
       </div>
     </section>
   );
+}
+
+const MOVES_MAX = 20;
+
+/** Moves of the whole market, newest first, and the records they name. */
+function useMoves() {
+  const all = incidents.value;
+  const watched = rows.size;
+  return useMemo(() => {
+    const records = all.flatMap((incident) => incident.records).sort(inOrder);
+    const moves = marketMoves(records, watched).reverse().slice(0, MOVES_MAX);
+    return { moves, byId: new Map(records.map((record) => [record.id, record])) };
+  }, [all, watched]);
+}
+
+function inOrder(a: Anomaly, b: Anomaly): number {
+  return a.timestamp - b.timestamp || (a.symbol < b.symbol ? -1 : a.symbol > b.symbol ? 1 : 0);
 }
 
 /** What has been odd lately keeps its place for a while. */

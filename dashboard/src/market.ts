@@ -19,7 +19,7 @@ export interface Row {
   peaks: number[];
   /** Number of the last step since the epoch. */
   step: number;
-  status: Status['status'] | null;
+  halted: boolean;
   /** Grows with each change that shows. */
   version: number;
 }
@@ -32,7 +32,7 @@ export interface WatchAnswer {
   readonly now: number;
   readonly items: readonly Pick<
     Row,
-    'symbol' | 'price' | 'timestamp' | 'score' | 'level' | 'reference' | 'alerts' | 'closes' | 'peaks'
+    'symbol' | 'price' | 'timestamp' | 'score' | 'level' | 'halted' | 'reference' | 'alerts' | 'closes' | 'peaks'
   >[];
 }
 
@@ -51,7 +51,7 @@ let waiting = false;
 export function load({ now: time, items }: WatchAnswer): void {
   rows.clear();
   now = time;
-  for (const item of items) rows.set(item.symbol, { ...item, step: stepOf(time), status: null, version: 1 });
+  for (const item of items) rows.set(item.symbol, { ...item, step: stepOf(time), version: 1 });
   isLoaded.value = true;
   changed();
 }
@@ -74,8 +74,8 @@ export function takeBar(bar: Bar): void {
 
 export function takeStatus({ symbol, status }: Status): void {
   const row = rows.get(symbol);
-  if (!row) return;
-  row.status = status;
+  if (!row || (status !== 'halted' && status !== 'resumed')) return;
+  row.halted = status === 'halted';
   row.version++;
   changed();
 }
@@ -151,7 +151,7 @@ function made(bar: Bar): Row {
     closes: Array.from({ length: STEPS }, () => null),
     peaks: Array.from({ length: STEPS }, () => 0),
     step: stepOf(now),
-    status: null,
+    halted: false,
     version: 0,
   };
   rows.set(bar.symbol, row);

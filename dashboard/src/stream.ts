@@ -4,6 +4,7 @@
  */
 import { signal } from '@preact/signals';
 import type { Anomaly, Bar, Status, Trade } from '../../src/market/records.ts';
+import type { Annotation } from '../../src/views/annotations.ts';
 import { urlOf } from './server.ts';
 
 export interface Link {
@@ -18,6 +19,7 @@ export interface StreamEvents {
   readonly anomaly: (anomaly: Anomaly) => void;
   readonly bar: (bar: Bar) => void;
   readonly status: (status: Status) => void;
+  readonly annotation: (annotation: Annotation) => void;
   readonly trades: (trades: readonly Trade[]) => void;
   /** The stream stands again after the server was gone: what was missed has to be asked for. */
   readonly back: (goneMs: number) => void;
@@ -93,5 +95,6 @@ function take(text: string, events: StreamEvents): void {
   if (name === 'bar') events.bar(value as Bar);
   else if (name === 'anomaly') events.anomaly(value as Anomaly);
   else if (name === 'status') events.status(value as Status);
+  else if (name === 'annotation') events.annotation(value as Annotation);
   else if (name === 'trade') events.trades((Array.isArray(value) ? value : [value]) as Trade[]);
 }

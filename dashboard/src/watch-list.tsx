@@ -181,7 +181,6 @@ class WatchRow extends Component<WatchRowProps> {
   override render({ row, index, selected, quiet }: WatchRowProps) {
     const moved = change(row);
     const share = quiet ? 0 : oddness(row.score, row.level);
-    const halted = row.status === 'halted';
     return (
       <div
         id={`row-${row.symbol}`}
@@ -195,7 +194,7 @@ class WatchRow extends Component<WatchRowProps> {
         <div role="gridcell" class="c-symbol">
           <span class="name">{baseAsset(row.symbol)}</span>
           <span class="muted quote">{quoteAsset(row.symbol)}</span>
-          {halted && <span class="tag">halted</span>}
+          {row.halted && <span class="tag">halted</span>}
         </div>
         <div role="gridcell" class="c-spark">
           <Sparkline closes={row.closes} width={56} height={22} />

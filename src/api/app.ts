@@ -9,8 +9,10 @@ import type { Metrics } from '../observe/metrics.ts';
 import type { Views } from '../views/views.ts';
 import { pageRoutes } from './routes/page.ts';
 import { readRoutes } from './routes/read.ts';
+import { type RecomputeOptions, recomputeRoutes } from './routes/recompute.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { watchRoutes } from './routes/watch.ts';
+import { type WriteOptions, writeRoutes } from './routes/write.ts';
 
 export interface AppOptions {
   readonly views: Views;
@@ -18,6 +20,10 @@ export interface AppOptions {
   /** Why it is not ready, or null where it is. */
   readonly notReady: () => string | null;
   readonly version: string;
+  /** Where what people say is written; absent: nothing can be written. */
+  readonly write?: Omit<WriteOptions, 'views'>;
+  /** Recomputes an anomaly from its tape; absent: it can't be asked for. */
+  readonly recompute?: RecomputeOptions['recompute'];
   /** Folder of the built dashboard, null where there is none. */
   readonly page?: string | null;
 }
@@ -68,6 +74,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(readRoutes(options.views), { prefix: '/v1' });
   await app.register(streamRoutes(options.views), { prefix: '/v1' });
   await app.register(watchRoutes(options), { prefix: '/v1' });
+  const { views, write, recompute } = options;
+  if (write) await app.register(writeRoutes({ ...write, views }), { prefix: '/v1' });
+  if (recompute) await app.register(recomputeRoutes({ views, recompute }), { prefix: '/v1' });
   if (options.page) await app.register(pageRoutes(options.page));
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   app.get('/healthz', { schema: { hide: true } }, () => ({ status: 'ok' }));
@@ -85,9 +94,16 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   return app;
 }
 
+const TITLES: Readonly<Record<number, string>> = {
+  401: 'No or a wrong token',
+  403: 'Not allowed',
+  404: 'Not found',
+  429: 'Too many',
+  503: 'Not ready',
+};
+
 /** RFC 9457. */
 function problem(status: number, detail: string, requestId: string): Record<string, unknown> {
-  const title =
-    status === 404 ? 'Not found' : status === 503 ? 'Not ready' : status < 500 ? 'Bad request' : 'Internal error';
+  const title = TITLES[status] ?? (status < 500 ? 'Bad request' : 'Internal error');
   return { type: 'about:blank', title, status, detail, requestId };
 }

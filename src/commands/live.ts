@@ -15,6 +15,7 @@ import { capture as startingCapture } from './live-capture.ts';
 import { notifying } from './notify.ts';
 import { say } from './output.ts';
 import { pageFolder } from './page.ts';
+import { recomputing } from './recompute.ts';
 import { Screen } from './screen.ts';
 
 export interface LiveOptions {
@@ -70,6 +71,8 @@ export async function runLive(options: LiveOptions): Promise<void> {
     metrics,
     version: options.version,
     page: await pageFolder(),
+    write: { log, topics, token: values['token'] as string },
+    recompute: recomputing(log, options.policy),
     notReady: () => (service.isReady ? null : 'State is being restored.'),
   });
   const address = await app

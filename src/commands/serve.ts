@@ -9,6 +9,7 @@ import { Metrics } from '../observe/metrics.ts';
 import { readSettings } from '../settings.ts';
 import { Views } from '../views/views.ts';
 import { openKafka } from './kafka.ts';
+import { notifying } from './notify.ts';
 import { type OptionsByName, optionsByKey } from './options.ts';
 import { say } from './output.ts';
 import { pageFolder } from './page.ts';
@@ -18,6 +19,7 @@ const RETENTION_MS = 3_600_000;
 
 export async function runServe(options: OptionsByName, version: string): Promise<void> {
   const values = readSettings(optionsByKey(options));
+  const tell = notifying(values['notify'] as string);
   const source = await openKafka(values, 'serve');
   const topics = topicNames('');
   await haveTopics(source, values);
@@ -36,6 +38,7 @@ export async function runServe(options: OptionsByName, version: string): Promise
     version,
     notReady: () => (log.hasCaughtUp ? null : 'Anomalies and bars are being copied.'),
     page: await pageFolder(),
+    write: { log, topics, token: values['token'] as string },
   });
   const port = values['port'] as number;
   const address = await app
@@ -48,12 +51,14 @@ export async function runServe(options: OptionsByName, version: string): Promise
   const stop = new AbortController();
   const copying = log.run(stop.signal);
   const viewing = views.run(stop.signal);
+  // One of all replicas sends: the topic has one partition.
+  const telling = tell(source, topics, stop.signal);
   const chore = setInterval(() => void local.applyRetention().catch(() => undefined), RETENTION_MS);
   say(`Serving on ${address}, documented at ${address}/docs. Ctrl-C stops.`);
-  await untilStopped([copying, viewing], async () => {
+  await untilStopped([copying, viewing, telling], async () => {
     clearInterval(chore);
     stop.abort();
-    await Promise.allSettled([copying, viewing]);
+    await Promise.allSettled([copying, viewing, telling]);
     await app.close();
     await log.close();
   });

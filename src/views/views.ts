@@ -3,7 +3,8 @@ import type { EventLog } from '../event-log/event-log.ts';
 import type { TopicNames } from '../event-log/topics.ts';
 import { decodeTapeRecord } from '../market/codec.ts';
 import { TapewatchError } from '../market/error.ts';
-import { type Anomaly, type Bar, incidentOf, isTrade, type Trade } from '../market/records.ts';
+import { type Anomaly, type Bar, incidentOf, isTrade, type Status, type Trade } from '../market/records.ts';
+import { type Annotation, decodeAnnotation } from './annotations.ts';
 
 const ANOMALIES_MAX = 20_000;
 const BARS_A_SYMBOL = 3600;
@@ -22,6 +23,8 @@ export interface SymbolView {
   timestamp: number;
   score: number;
   level: number;
+  /** Whether the exchange halted it, as the tape says. */
+  halted: boolean;
   bars: Bar[];
   trades: Trade[];
 }
@@ -40,13 +43,16 @@ export interface AnomalyFilter {
 export type ViewEvent =
   | { readonly type: 'anomaly'; readonly stored: StoredAnomaly }
   | { readonly type: 'bar'; readonly bar: Bar }
-  | { readonly type: 'trade'; readonly trade: Trade };
+  | { readonly type: 'trade'; readonly trade: Trade }
+  | { readonly type: 'status'; readonly status: Status }
+  | { readonly type: 'annotation'; readonly annotation: Annotation };
 
 export class Views {
   readonly #log: EventLog;
   readonly #topics: TopicNames;
   readonly #anomalies: StoredAnomaly[] = [];
   readonly #symbols = new Map<string, SymbolView>();
+  readonly #annotations = new Map<string, Annotation>();
   readonly #listeners = new Set<(event: ViewEvent) => void>();
 
   constructor(log: EventLog, topics: TopicNames) {
@@ -67,6 +73,7 @@ export class Views {
       Array.from({ length: count }, (_, partition) => this.#follow(topic, partition, back, take, signal));
     await Promise.all([
       ...follow(this.#topics.anomalies, 1, ANOMALIES_MAX, (offset, value) => this.#takeAnomaly(offset, value)),
+      ...follow(this.#topics.annotations, 1, ANOMALIES_MAX, (_, value) => this.#takeAnnotation(value)),
       ...follow(this.#topics.bars, bars, recent, (_, value) => this.#takeBar(JSON.parse(String(value)) as Bar)),
       ...follow(this.#topics.trades, trades, recent, (_, value) => this.#takeRecord(value)),
     ]);
@@ -87,6 +94,15 @@ export class Views {
 
   anomaly(id: string): Anomaly | undefined {
     return this.#anomalies.findLast(({ anomaly }) => anomaly.id === id)?.anomaly;
+  }
+
+  /** What people said about an incident. */
+  annotation(incident: string): Annotation | undefined {
+    return this.#annotations.get(incident);
+  }
+
+  annotations(): Iterable<Annotation> {
+    return this.#annotations.values();
   }
 
   /** Newest first. */
@@ -137,6 +153,25 @@ export class Views {
     this.#tell({ type: 'anomaly', stored });
   }
 
+  #takeAnnotation(value: Uint8Array): void {
+    const annotation = decodeAnnotation(value);
+    // The last word goes to the end, so that what is dropped beyond the bound is the oldest.
+    this.#annotations.delete(annotation.incident);
+    this.#annotations.set(annotation.incident, annotation);
+    for (const oldest of this.#annotations.keys()) {
+      if (this.#annotations.size <= ANOMALIES_MAX) break;
+      this.#annotations.delete(oldest);
+    }
+    this.#tell({ type: 'annotation', annotation });
+  }
+
+  #takeStatus(status: Status): void {
+    if (status.status === 'halted' || status.status === 'resumed') {
+      this.#of(status.symbol).halted = status.status === 'halted';
+    }
+    this.#tell({ type: 'status', status });
+  }
+
   #takeBar(bar: Bar): void {
     const view = this.#of(bar.symbol);
     Object.assign(view, { price: bar.close, timestamp: bar.timestamp, score: bar.score, level: bar.level });
@@ -153,7 +188,10 @@ export class Views {
       if (error instanceof TapewatchError) return;
       throw error;
     }
-    if (!isTrade(record)) return;
+    if (!isTrade(record)) {
+      if (record.type === 'status') this.#takeStatus(record);
+      return;
+    }
     const view = this.#of(record.symbol);
     view.price = record.price;
     view.trades.push(record);
@@ -164,7 +202,7 @@ export class Views {
   #of(symbol: string): SymbolView {
     let view = this.#symbols.get(symbol);
     if (!view) {
-      view = { symbol, price: 0, timestamp: 0, score: 0, level: 0, bars: [], trades: [] };
+      view = { symbol, price: 0, timestamp: 0, score: 0, level: 0, halted: false, bars: [], trades: [] };
       this.#symbols.set(symbol, view);
     }
     return view;

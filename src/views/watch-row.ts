@@ -8,6 +8,7 @@ export interface WatchRow {
   readonly timestamp: number;
   readonly score: number;
   readonly level: number;
+  readonly halted: boolean;
   /** Price an hour ago, or that of the oldest bar held. */
   readonly reference: number;
   /** Incidents opened in the last hour of event time. */
@@ -38,7 +39,7 @@ export function oddness(score: number, level: number): number {
 }
 
 export function watchRow(view: SymbolView, steps: Steps, alerts: number): WatchRow {
-  const { symbol, price, timestamp, score, level, bars } = view;
+  const { symbol, price, timestamp, score, level, halted, bars } = view;
   const lengthMs = steps.length_s * 1000;
   const first = Math.floor(steps.now / lengthMs) - steps.count + 1;
   const closes: (number | null)[] = Array.from({ length: steps.count }, () => null);
@@ -55,5 +56,5 @@ export function watchRow(view: SymbolView, steps: Steps, alerts: number): WatchR
     }
   }
   for (let step = 0; step < steps.count; step++) before = closes[step] ??= before;
-  return { symbol, price, timestamp, score, level, reference: reference || price, alerts, closes, peaks };
+  return { symbol, price, timestamp, score, level, halted, reference: reference || price, alerts, closes, peaks };
 }

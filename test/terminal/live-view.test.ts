@@ -37,7 +37,7 @@ const bare = (text: string): string => text.replaceAll(new RegExp(`${ESCAPE}\\[\
 
 function view(symbol: string, score: number, price = 100): SymbolView {
   const bar = { symbol, timestamp: 60_000, open: 99, high: 101, low: 98, close: price, score, level: 5 } as Bar;
-  return { symbol, price, timestamp: 60_000, score, level: 5, bars: [bar], trades: [] };
+  return { symbol, price, timestamp: 60_000, score, level: 5, halted: false, bars: [bar], trades: [] };
 }
 
 test('an alert says when, where, what, how bad and how rare, and says no more than fits', () => {

@@ -36,6 +36,8 @@ export function streamRoutes(views: Views): FastifyPluginAsyncTypebox {
       const off = views.on((event) => {
         if (event.type === 'anomaly') sendAnomaly(event.stored);
         else if (event.type === 'bar') send(`event: bar\ndata: ${JSON.stringify(event.bar)}\n\n`);
+        else if (event.type === 'status') send(`event: status\ndata: ${JSON.stringify(event.status)}\n\n`);
+        else if (event.type === 'annotation') send(`event: annotation\ndata: ${JSON.stringify(event.annotation)}\n\n`);
         else if (event.trade.symbol === symbol) send(`event: trade\ndata: ${JSON.stringify(event.trade)}\n\n`);
       });
       const comment = setInterval(() => send(': still here\n\n'), COMMENT_MS);

@@ -30,6 +30,7 @@ const WatchShape = Type.Object({
       timestamp: Type.Number(),
       score: Type.Number(),
       level: Type.Number(),
+      halted: Type.Boolean(),
       reference: Type.Number({ description: 'Price an hour ago, or that of the oldest bar held' }),
       alerts: Type.Integer({ description: 'Incidents opened in the last hour of event time' }),
       closes: Type.Array(Type.Union([Type.Number(), Type.Null()])),

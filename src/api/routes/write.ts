@@ -1,0 +1,105 @@
+/** What people may say of an anomaly: that they have seen it, and that it was or was not interesting. */
+import { timingSafeEqual } from 'node:crypto';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import type { EventLog } from '../../event-log/event-log.ts';
+import type { TopicNames } from '../../event-log/topics.ts';
+import { TapewatchError } from '../../market/error.ts';
+import { type Anomaly, type Feedback, incidentOf } from '../../market/records.ts';
+import type { Annotation } from '../../views/annotations.ts';
+import type { Views } from '../../views/views.ts';
+import { Problem } from '../schemas.ts';
+
+export interface WriteOptions {
+  readonly views: Views;
+  readonly log: EventLog;
+  readonly topics: TopicNames;
+  /** Bearer token that writes need; '': none, and only this computer may write. */
+  readonly token: string;
+}
+
+const AnnotationShape = Type.Object({
+  incident: Type.String(),
+  acknowledged: Type.Boolean(),
+  verdict: Type.Union([Type.Literal('not_interesting'), Type.Literal('interesting'), Type.Null()]),
+  timestamp: Type.Number(),
+});
+const byId = Type.Object({ id: Type.String() });
+const answers = { 200: AnnotationShape, 401: Problem, 403: Problem, 404: Problem };
+
+export function writeRoutes({ views, log, topics, token }: WriteOptions): FastifyPluginAsyncTypebox {
+  const annotate = async (anomaly: Anomaly, said: Partial<Annotation>): Promise<Annotation> => {
+    const incident = incidentOf(anomaly.id);
+    const timestamp = Math.max(anomaly.timestamp, views.symbol(anomaly.symbol)?.timestamp ?? 0);
+    const before = views.annotation(incident) ?? { incident, acknowledged: false, verdict: null };
+    const annotation: Annotation = { ...before, ...said, incident, timestamp };
+    await log.append([{ topic: topics.annotations, key: incident, value: Buffer.from(JSON.stringify(annotation)) }]);
+    return annotation;
+  };
+  return async (app) => {
+    app.get(
+      '/annotations',
+      { schema: { response: { 200: Type.Object({ items: Type.Array(AnnotationShape) }) } } },
+      () => ({ items: [...views.annotations()] }),
+    );
+
+    const guard = { onRequest: (request: FastifyRequest, reply: FastifyReply) => mayWrite(token, request, reply) };
+    app.post('/anomalies/:id/acknowledge', { ...guard, schema: { params: byId, response: answers } }, (request) =>
+      annotate(known(views, request.params.id), { acknowledged: true }),
+    );
+
+    const verdict = Type.Union([Type.Literal('not_interesting'), Type.Literal('interesting')]);
+    app.post(
+      '/anomalies/:id/feedback',
+      { ...guard, schema: { params: byId, body: Type.Object({ verdict }), response: { ...answers, 400: Problem } } },
+      async (request) => {
+        const anomaly = known(views, request.params.id);
+        const { symbol, kind, id } = anomaly;
+        const annotation = await annotate(anomaly, { verdict: request.body.verdict, acknowledged: true });
+        const { timestamp } = annotation;
+        const feedback: Feedback = {
+          type: 'feedback',
+          symbol,
+          timestamp,
+          anomaly: id,
+          kind,
+          verdict: request.body.verdict,
+        };
+        await log.append([{ topic: topics.trades, key: symbol, value: Buffer.from(JSON.stringify(feedback)) }]);
+        return annotation;
+      },
+    );
+  };
+}
+
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
+const LOCAL_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/;
+
+/**
+ * With a token: who knows it. Without: this computer alone, asked by its name (a page elsewhere that points its own name
+ * here is refused) and not by another site's page.
+ */
+async function mayWrite(token: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (token !== '') {
+    const given = Buffer.from(/^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '');
+    const wanted = Buffer.from(token);
+    if (given.length === wanted.length && timingSafeEqual(given, wanted)) return;
+    void reply.header('www-authenticate', 'Bearer');
+    throw refusal(401, 'Writes need the token of this server: authorization: Bearer TOKEN.');
+  }
+  const site = request.headers['sec-fetch-site'];
+  const isLocal = LOOPBACK.test(request.ip) && LOCAL_HOST.test(request.headers.host ?? '');
+  if (isLocal && (site === undefined || site === 'same-origin' || site === 'none')) return;
+  throw refusal(403, 'Without TAPEWATCH_TOKEN only this computer may write: set it where others shall.');
+}
+
+function refusal(statusCode: number, message: string): Error {
+  return Object.assign(new Error(message), { statusCode });
+}
+
+function known(views: Views, id: string): Anomaly {
+  const anomaly = views.anomaly(id);
+  if (!anomaly) throw new TapewatchError('not_found', `There is no anomaly ${id}: ids are listed at /v1/anomalies.`);
+  return anomaly;
+}
