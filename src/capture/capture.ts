@@ -98,7 +98,13 @@ class Running implements Capture {
       waiting: (ms, status) => events.waiting?.(ms, status),
     });
     this.#attempts = new ConnectionBudget(transport);
-    this.#confirmation = new Confirmation(transport, this.#rest, signal);
+    this.#confirmation = new Confirmation({
+      transport,
+      rest: this.#rest,
+      signal,
+      captures: this.#captures,
+      sentMs: (symbol) => this.#feeds.get(symbol)?.eventMs ?? 0,
+    });
     this.#statuses = new StatusWatch(transport, this.#rest, signal, (unlisted) => events.unlisted?.(unlisted));
     this.#writer = new Writer(log, transport, {
       pressure: (on) => {
@@ -109,6 +115,7 @@ class Running implements Capture {
       failed: (error) => events.logFailed?.(error),
     });
     this.#beat();
+    this.#confirmation.start();
     this.#statuses.start(this.#captures);
     this.running = this.#run();
     // Who waits for the end hears of a failure; who only stops does not.
@@ -229,7 +236,6 @@ class Running implements Capture {
         connected: () => {
           events.connected?.(connection);
           for (const capture of captures) if (feed.symbols.has(capture.symbol)) capture.connected();
-          this.#confirmation.add(captures);
         },
         lost: (reason) => {
           events.lost?.(connection, reason);
@@ -251,7 +257,7 @@ class Running implements Capture {
   #beat(): void {
     this.#options.transport.setTimer(HEARTBEAT_MS, () => {
       if (this.#stopping.signal.aborted) return;
-      for (const owned of this.#owned.values()) owned.heartbeat((symbol) => this.#feeds.get(symbol));
+      for (const owned of this.#owned.values()) owned.heartbeat((capture) => this.#confirmation.wholeUntilMs(capture));
       this.#beat();
     });
   }

@@ -1,60 +1,89 @@
 /**
- * After a connection nobody knows whether a symbol traded before it. Its next live trade shows that by its id; symbols that
- * stay quiet are asked for together, which costs the same few requests for hundreds of them.
+ * What REST is asked for so that a heartbeat is true. A live trade shows by its id that nothing before it is missing, but a
+ * symbol that is quiet, or was just connected, may have traded unseen. Such symbols are asked for together: the same few
+ * requests for hundreds of them, the less often the more they weigh.
  */
 import type { BinanceRest } from '../exchange/binance/rest.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { SymbolCapture } from './symbol-capture.ts';
 
-/** Long enough for REST to know what was traded before the connection. */
-const ASK_AFTER_MS = 2000;
+export interface ConfirmationOptions {
+  readonly transport: Transport;
+  readonly rest: BinanceRest;
+  readonly signal: AbortSignal;
+  readonly captures: ReadonlyMap<string, SymbolCapture>;
+  /** Up to here, ms, the exchange has sent what it has for a symbol; 0 while that is not known. */
+  sentMs(symbol: string): number;
+}
+
+/** Most symbols of a request, and how often it may be made so that it weighs a fifth of the budget at most. */
+const PERIODS_MS: readonly (readonly [number, number])[] = [
+  [20, 1000],
+  [100, 4000],
+  [Number.POSITIVE_INFINITY, 10_000],
+];
+/** Long enough for REST to know what was traded before a connection, or before what a stream has told. */
+const REST_LAG_MS = 2000;
+/** Without an answer for this long a quiet symbol is taken to be quiet. */
+const PATIENCE_MS = 60_000;
 
 export class Confirmation {
-  readonly #transport: Transport;
-  readonly #rest: BinanceRest;
-  readonly #signal: AbortSignal;
-  readonly #doubtful = new Map<string, SymbolCapture>();
-  #asking = false;
+  readonly #options: ConfirmationOptions;
+  #answeredAt: number;
 
-  constructor(transport: Transport, rest: BinanceRest, signal: AbortSignal) {
-    this.#transport = transport;
-    this.#rest = rest;
-    this.#signal = signal;
+  constructor(options: ConfirmationOptions) {
+    this.#options = options;
+    this.#answeredAt = options.transport.now();
   }
 
-  /** These symbols were just connected. */
-  add(captures: readonly SymbolCapture[]): void {
-    for (const capture of captures) if (capture.doubt !== null) this.#doubtful.set(capture.symbol, capture);
-    if (!this.#asking && this.#doubtful.size > 0) void this.#run();
+  start(): void {
+    const quiet = this.#unsure();
+    const [, period] = PERIODS_MS.find(([most]) => quiet.length <= most)!;
+    this.#options.transport.setTimer(period, () => {
+      if (this.#options.signal.aborted) return;
+      void this.#ask().then(() => this.start());
+    });
   }
 
-  async #run(): Promise<void> {
-    this.#asking = true;
-    try {
-      while (this.#doubtful.size > 0) {
-        await this.#transport.sleep(ASK_AFTER_MS, this.#signal);
-        await this.#ask().catch(() => undefined);
-      }
-    } catch {
-      // Capture stops.
-    } finally {
-      this.#asking = false;
-    }
+  /** Up to here, ms, all that was traded is on its way to the log. */
+  wholeUntilMs(capture: SymbolCapture): number {
+    const { transport } = this.#options;
+    const sent = this.#options.sentMs(capture.symbol);
+    if (sent === 0 || !capture.isWhole) return 0;
+    const unheard = transport.now() - this.#answeredAt > PATIENCE_MS;
+    const known = unheard ? sent : capture.knownUntilMs;
+    return Math.min(sent - REST_LAG_MS, known);
+  }
+
+  #unsure(): SymbolCapture[] {
+    const { transport, captures, sentMs } = this.#options;
+    return [...captures.values()].filter((capture) => {
+      if (!capture.isConnected || capture.isMissing) return false;
+      if (capture.doubt !== null) return transport.now() - capture.doubt >= REST_LAG_MS;
+      return capture.knownUntilMs < sentMs(capture.symbol) - REST_LAG_MS;
+    });
   }
 
   async #ask(): Promise<void> {
-    const now = this.#transport.now();
-    const due: (readonly [SymbolCapture, number])[] = [];
-    for (const [symbol, capture] of this.#doubtful) {
-      const { doubt } = capture;
-      if (doubt === null) this.#doubtful.delete(symbol);
-      else if (capture.isConnected && now - doubt >= ASK_AFTER_MS) due.push([capture, doubt]);
+    const { transport, rest, signal, sentMs } = this.#options;
+    const asked = this.#unsure().map((capture) => {
+      const { doubt, symbol } = capture;
+      return { capture, doubt, untilMs: sentMs(symbol) - REST_LAG_MS };
+    });
+    if (asked.length === 0) {
+      this.#answeredAt = transport.now();
+      return;
     }
-    if (due.length === 0) return;
-    const lastIds = await this.#rest.lastIds(
-      due.map(([{ symbol }]) => symbol),
-      this.#signal,
-    );
-    for (const [capture, doubt] of due) capture.confirm(doubt, lastIds.get(capture.symbol) ?? -1);
+    try {
+      const lastIds = await rest.lastIds(
+        asked.map(({ capture }) => capture.symbol),
+        signal,
+      );
+      this.#answeredAt = transport.now();
+      for (const { capture, doubt, untilMs } of asked)
+        capture.confirm(doubt, lastIds.get(capture.symbol) ?? -1, untilMs);
+    } catch {
+      // It is asked again.
+    }
   }
 }

@@ -1,11 +1,8 @@
 /** One owned partition of `trades`: its symbols, the epoch of its control records, its heartbeats. */
 import { encodeControl, encodeLateTrade, encodeTrade } from '../market/codec.ts';
 import type { ControlRecord, TradeText } from '../market/records.ts';
-import type { Feed } from './feed.ts';
 import type { SymbolCapture } from './symbol-capture.ts';
 import type { Writer } from './writer.ts';
-
-const HEARTBEAT_LAG_MS = 2000;
 
 export class PartitionCapture {
   readonly symbols = new Map<string, SymbolCapture>();
@@ -39,18 +36,11 @@ export class PartitionCapture {
     this.#push(record.symbol, encodeControl({ ...record, epoch: this.#epoch } as ControlRecord));
   }
 
-  /**
-   * Says what all symbols are known to have passed: somewhat less than what the exchange has sent on each of their
-   * connections, and nothing while one of them waits for a repair or for REST to confirm its last id.
-   */
-  heartbeat(feedOf: (symbol: string) => Feed | undefined): void {
+  /** Says what all symbols are known to have passed: nothing while one of them waits for a repair, or for REST's word. */
+  heartbeat(wholeUntilMs: (capture: SymbolCapture) => number): void {
     let least = Number.POSITIVE_INFINITY;
-    for (const [symbol, capture] of this.symbols) {
-      const eventMs = feedOf(symbol)?.eventMs ?? 0;
-      if (eventMs === 0 || !capture.isWhole) return;
-      least = Math.min(least, eventMs);
-    }
-    const timestamp = Math.floor(least) - HEARTBEAT_LAG_MS;
+    for (const capture of this.symbols.values()) least = Math.min(least, wholeUntilMs(capture));
+    const timestamp = Math.floor(least);
     if (!Number.isFinite(least) || timestamp <= this.#promised) return;
     this.#promised = timestamp;
     this.#push(null, encodeControl({ type: 'heartbeat', timestamp, epoch: this.#epoch }));

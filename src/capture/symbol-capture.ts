@@ -47,6 +47,8 @@ export class SymbolCapture {
   #doubt: number | null;
   /** Largest id that REST has told of. */
   #known = -1;
+  /** Up to here, ms, REST knows of no trade beyond `#known`. */
+  #confirmedMs = 0;
   #repairing = false;
   #toldLost = false;
   #halted = false;
@@ -75,9 +77,17 @@ export class SymbolCapture {
     return this.#lastTradeMs;
   }
 
-  /** Whether all that the exchange has sent so far, and sent before, is on its way to the log. */
+  /** Whether ids are known to be missing. */
+  get isMissing(): boolean {
+    return this.#missing() !== null;
+  }
+  /** Whether all that the exchange has sent so far is on its way to the log, and nothing is known to be missing. */
   get isWhole(): boolean {
-    return this.#connected && this.#doubt === null && this.#early === null && this.#missing() === null;
+    return this.#connected && this.#doubt === null && this.#early === null && !this.isMissing;
+  }
+  /** Up to here, ms, nothing was traded that has not been seen: by the last trade, or by REST. No limit before the first. */
+  get knownUntilMs(): number {
+    return this.#ledger.lastId < 0 ? Number.POSITIVE_INFINITY : Math.max(this.#lastTradeMs, this.#confirmedMs);
   }
 
   connected(): void {
@@ -89,6 +99,7 @@ export class SymbolCapture {
 
   lost(): void {
     this.#connected = false;
+    this.#confirmedMs = 0;
     if (this.#ledger.lastId < 0) return;
     if (!this.#toldLost) this.#tellFeed('lost');
     this.#toldLost = true;
@@ -115,11 +126,15 @@ export class SymbolCapture {
     else if (!this.#historyAsked) void this.#fetchHistory(trade);
   }
 
-  /** REST says which id was the last; of value only for the connection it was asked about. */
-  confirm(doubt: number, lastId: number): void {
-    if (this.#doubt !== doubt) return;
+  /**
+   * REST says which id was the last when the exchange had sent all up to `untilMs`. It was asked about the connection that was
+   * in doubt since `doubt`, if it was; of another one its answer says nothing.
+   */
+  confirm(doubt: number | null, lastId: number, untilMs: number): void {
+    if (!this.#connected || this.#doubt !== doubt) return;
     this.#doubt = null;
     this.#known = lastId;
+    this.#confirmedMs = Math.max(this.#confirmedMs, untilMs);
     if (lastId > this.#ledger.lastId) this.#startRepair();
   }
 

@@ -71,6 +71,7 @@ class Exchange {
   #haltedUntil = 0;
   /** What a symbol would have traded while it was halted: its ids go on without these. */
   readonly #untraded = new Map<string, number>();
+  /** By the clock of who asks: simulated time may stand still. */
   #refused: { readonly status: 429 | 418; readonly until: number } | null = null;
   #toldStillMs = 0;
   #timers: { cancel(): void }[] = [];
@@ -88,8 +89,8 @@ class Exchange {
       halted: () => this.#timeMs < this.#haltedUntil,
       refusal: () => {
         const refused = this.#refused;
-        if (!refused || this.#timeMs >= refused.until) return null;
-        return { status: refused.status, seconds: (refused.until - this.#timeMs) / 1000 / this.#options.speed };
+        const left = refused ? refused.until - options.host.now() : 0;
+        return refused && left > 0 ? { status: refused.status, seconds: left / 1000 } : null;
       },
     });
   }
@@ -244,8 +245,10 @@ class Exchange {
     else if (name === 'reorder') this.#repeat = -1;
     else if (name === 'stall') for (const client of this.#clients) client.stalledUntil = until;
     else if (name === 'halt') this.#haltedUntil = until;
-    else if (name === '429' || name === '418') this.#refused = { status: name === '429' ? 429 : 418, until };
-    else if (name === 'malformed')
+    else if (name === '429' || name === '418') {
+      const { host, speed } = this.#options;
+      this.#refused = { status: name === '429' ? 429 : 418, until: host.now() + (amount * 1000) / speed };
+    } else if (name === 'malformed')
       for (const { socket } of this.#clients) socket.send('{"stream":"btcusdt@trade","data":{"e":"trade","E":17');
     else this.#shutDown([...this.#clients], amount);
   }

@@ -4,56 +4,23 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { backtest } from '../../src/backtest/backtest.ts';
 import { startCapture } from '../../src/capture/capture.ts';
 import { openEmbeddedLog } from '../../src/event-log/embedded/embedded-log.ts';
 import { topicNames, topicSpecs } from '../../src/event-log/topics.ts';
-import { encodeAnomaly, encodeBar } from '../../src/market/codec.ts';
-import type { TapeRecord, Trade, TradeText } from '../../src/market/records.ts';
+import type { TradeText } from '../../src/market/records.ts';
 import { DEFAULT_MODEL, loadArtefact, settingsId } from '../../src/model/artefact-file.ts';
 import { DetectionService } from '../../src/pipeline/detection-service.ts';
 import { startExchange } from '../../src/simulator/exchange-server.ts';
 import { parseFaults } from '../../src/simulator/faults.ts';
-import { Market } from '../../src/simulator/market-model.ts';
-import { Continuity } from '../../src/tape-files/continuity.ts';
 import { createNetworkTransport, networkHost } from '../../src/transport/network.ts';
+import { addLine, assertSameLines, asTrade, backtestLines, marketTape } from '../tape-lines.ts';
 
 const settings = { budget: 24, close_after_s: 600, rules: [] };
 const policy = { artefact: loadArtefact(DEFAULT_MODEL), settings, settingsId: settingsId(settings) };
 const START = Date.UTC(2026, 0, 5);
 const TRADES = 150_000;
 
-function tape(): TradeText[] {
-  const market = new Market({ seed: 5, symbols: 3, startMs: START, quiet_s: 3650, every_s: 60 });
-  const trades: TradeText[] = [];
-  while (trades.length < TRADES) trades.push(...market.next(Number.POSITIVE_INFINITY));
-  return trades.slice(0, TRADES);
-}
-
-function asTrade({ timeUs, symbol, id, price, volume, side }: TradeText): Trade {
-  return { timestamp: timeUs / 1000, symbol, id, price: Number(price), volume: Number(volume), side };
-}
-
-async function expectedLines(trades: readonly TradeText[]): Promise<Map<string, string[]>> {
-  const lines = new Map<string, string[]>();
-  const add = (symbol: string, line: string): void => {
-    lines.set(symbol, lines.get(symbol) ?? []);
-    lines.get(symbol)!.push(line);
-  };
-  async function* batches(): AsyncIterable<TapeRecord[]> {
-    const continuity = new Continuity();
-    const records: TapeRecord[] = [];
-    for (const trade of trades) continuity.admit(asTrade(trade), 0, 'trade', records);
-    yield records;
-  }
-  const { anomalies } = await backtest({
-    tapes: [batches()],
-    policy,
-    onBar: (bar) => add(`bars ${bar.symbol}`, encodeBar(bar)),
-  });
-  for (const anomaly of anomalies) add(`anomalies ${anomaly.symbol}`, encodeAnomaly(anomaly));
-  return lines;
-}
+const tape = (): TradeText[] => marketTape(TRADES, { seed: 5, symbols: 3, startMs: START, quiet_s: 3650, every_s: 60 });
 
 async function live(trades: readonly TradeText[], faults: string, restarts: number): Promise<Map<string, string[]>> {
   const dir = mkdtempSync(join(tmpdir(), 'tapewatch-e2e-'));
@@ -150,38 +117,21 @@ async function collect(
   for (let from = 0; ; ) {
     const { records, next } = await log.read(topic, partition, from);
     if (records.length === 0) return;
-    for (const { key, value } of records) {
-      const name = `${kind} ${key}`;
-      lines.set(name, lines.get(name) ?? []);
-      lines.get(name)!.push(String(value));
-    }
+    for (const { key, value } of records) addLine(lines, `${kind} ${key}`, String(value));
     from = next;
-  }
-}
-
-/** Live shows no more than the tape: only what heartbeats after its last trade bring forward may follow. */
-function assertSame(actual: ReadonlyMap<string, string[]>, expected: ReadonlyMap<string, string[]>): void {
-  for (const [name, lines] of expected) {
-    const got = actual.get(name) ?? [];
-    const at = lines.findIndex((line, i) => line !== got[i]);
-    assert.equal(got[at], lines[at], `${name}, line ${at}`);
-    assert.ok(got.length - lines.length <= 3, `${name} has ${got.length} lines instead of ${lines.length}`);
   }
 }
 
 test('served live, the tape gives the bytes of its backtest', async () => {
   const trades = tape();
-  const expected = await expectedLines(trades);
-  assert.ok(
-    [...expected.keys()].some((name) => name.startsWith('anomalies')),
-    'the tape has anomalies',
-  );
-  assertSame(await live(trades, '', 0), expected);
+  const expected = await backtestLines([trades.map(asTrade)], policy);
+  assert.ok([...expected.keys()].some((name) => name.startsWith('anomalies')));
+  assertSameLines(await live(trades, '', 0), expected);
 });
 
 test('so it does through every fault that REST can repair, and three restarts', async () => {
   const trades = tape();
   const faults =
     'hole@300:7,duplicate@500:3,reorder@700:2,cut@1000,malformed@1200,shutdown@1500,429@1700:300,hole@1750:9,hole@4000:40,cut@4200,418@4300:200';
-  assertSame(await live(trades, faults, 3), await expectedLines(trades));
+  assertSameLines(await live(trades, faults, 3), await backtestLines([trades.map(asTrade)], policy));
 });

@@ -29,7 +29,7 @@ export interface GroupHost {
 
 export class Groups {
   readonly #host: GroupHost;
-  readonly #members = new Map<string, Member[]>();
+  readonly #members = new Map<string, readonly Member[]>();
 
   constructor(host: GroupHost) {
     this.#host = host;
@@ -37,27 +37,36 @@ export class Groups {
 
   async join(options: MemberOptions): Promise<GroupMember> {
     const name = `${options.group} ${options.topic}`;
-    const member = new Member(this.#host, options, () => this.#leave(name, member));
-    const members = [...(this.#members.get(name) ?? []), member];
-    this.#members.set(name, members);
-    await this.#balance(options, members);
+    const member: Member = new Member(this.#host, options, () => this.#leave(name, member));
+    await this.#balance(name, [...(this.#members.get(name) ?? []), member]);
     return member;
   }
 
   async #leave(name: string, member: Member): Promise<void> {
-    const members = (this.#members.get(name) ?? []).filter((other) => other !== member);
-    this.#members.set(name, members);
-    member.assign([], 0);
-    if (members.length > 0) await this.#balance(member.options, members);
+    member.keep([]);
+    const members = this.#members.get(name) ?? [];
+    if (members.includes(member))
+      await this.#balance(
+        name,
+        members.filter((other) => other !== member),
+      );
   }
 
-  async #balance({ group, topic }: MemberOptions, members: readonly Member[]): Promise<void> {
-    const generation = await this.#host.nextGeneration(group);
-    const count = this.#host.partitions(topic);
+  /**
+   * Takes first and gives after the new generation is in the log: by then every commit of an owner before it is too, so that
+   * the next one begins where that one ended.
+   */
+  async #balance(name: string, members: readonly Member[]): Promise<void> {
+    this.#members.set(name, members);
+    const [first] = members;
+    if (!first) return;
+    const { group, topic } = first.options;
     const shares: number[][] = members.map(() => []);
-    for (let p = 0; p < count; p++) shares[p % members.length]!.push(p);
-    // Nobody is given a partition that another still holds.
+    for (let p = 0; p < this.#host.partitions(topic); p++) shares[p % members.length]!.push(p);
     for (const [i, member] of members.entries()) member.keep(shares[i]!);
+    const generation = await this.#host.nextGeneration(group);
+    // Who has come or gone meanwhile has begun a balance of its own.
+    if (this.#members.get(name) !== members) return;
     for (const [i, member] of members.entries()) member.assign(shares[i]!, generation);
   }
 }
@@ -118,9 +127,14 @@ class Member implements GroupMember {
 
   async commit(outputs: readonly NewRecord[], offsets: readonly Position[]): Promise<void> {
     const { group } = this.options;
-    await this.#host.commit(group, outputs, offsets, () =>
-      offsets.every(({ partition }) => this.#positions.has(partition)),
-    );
+    await this.#host.commit(group, outputs, offsets, () => offsets.every(({ partition }) => this.#owns(partition)));
+  }
+
+  /** A partition that went and came back is owned only once the member has been told that it went. */
+  #owns(partition: number): boolean {
+    const gone = (event: MemberEvent): boolean =>
+      event.kind === 'revoked' && event.partitions.some((lost) => lost.partition === partition);
+    return this.#positions.has(partition) && !this.#events.some(gone);
   }
 
   async leave(): Promise<void> {
