@@ -28,6 +28,8 @@ import { decimalsOf, kindName, oddStep, rarity, SEVERITY_RANK } from './words.ts
 const MARKERS_MAX = 150;
 /** Room a marker's text takes; a neighbour within it has none. */
 const TEXT_PX = 90;
+/** Of few candles that are shown whole, px. */
+const SPACING_MAX = 12;
 /** Older candles are asked for when fewer than this many are left of the view. */
 const AHEAD = 30;
 
@@ -147,7 +149,7 @@ export class PriceChart {
     this.#candles.update(this.#candleOf(candle));
     this.#volume.update(this.#volumeOf(candle));
     this.#score.update(this.#scoreOf(candle));
-    this.#level.update({ time: candle.time as UTCTimestamp, value: candle.level });
+    this.#level.update(this.#levelOf(candle));
   }
 
   /** The price within the running second; its volume comes with the bar. */
@@ -162,8 +164,13 @@ export class PriceChart {
     this.#mark();
   }
 
+  /** All candles in sight, but no wider than they read well. */
   showAll(): void {
-    this.#chart.timeScale().fitContent();
+    const scale = this.#chart.timeScale();
+    scale.fitContent();
+    if (scale.options().barSpacing <= SPACING_MAX) return;
+    scale.applyOptions({ barSpacing: SPACING_MAX });
+    scale.scrollToRealTime();
   }
 
   /** Moves the crosshair by candles, for the keyboard; gives what it is on. */
@@ -209,7 +216,7 @@ export class PriceChart {
     this.#candles.setData(candles.map((candle) => this.#candleOf(candle)));
     this.#volume.setData(candles.map((candle) => this.#volumeOf(candle)));
     this.#score.setData(candles.map((candle) => this.#scoreOf(candle)));
-    this.#level.setData(candles.map(({ time, level }) => ({ time: time as UTCTimestamp, value: level })));
+    this.#level.setData(candles.map((candle) => this.#levelOf(candle)));
   }
 
   #candleOf({ time, open, high, low, close }: Candle): CandlestickData<Time> {
@@ -222,6 +229,11 @@ export class PriceChart {
       value: volume,
       color: this.#colours[close >= open ? 'up-soft' : 'down-soft']!,
     };
+  }
+
+  /** History has neither score nor level: nothing is drawn there. */
+  #levelOf({ time, level }: Candle): { time: UTCTimestamp; value?: number } {
+    return level > 0 ? { time: time as UTCTimestamp, value: level } : { time: time as UTCTimestamp };
   }
 
   #scoreOf({ time, score, level }: Candle): { time: UTCTimestamp; value: number; color: string } {

@@ -3,8 +3,18 @@ import type { EventLog } from '../event-log/event-log.ts';
 import type { TopicNames } from '../event-log/topics.ts';
 import { decodeTapeRecord } from '../market/codec.ts';
 import { TapewatchError } from '../market/error.ts';
-import { type Anomaly, type Bar, incidentOf, isTrade, type Status, type Trade } from '../market/records.ts';
+import { partitionOf } from '../market/partition.ts';
+import {
+  type Anomaly,
+  type Bar,
+  type HistoryBar,
+  incidentOf,
+  isTrade,
+  type Status,
+  type Trade,
+} from '../market/records.ts';
 import { type Annotation, decodeAnnotation } from './annotations.ts';
+import { readBars } from './bar-history.ts';
 
 const ANOMALIES_MAX = 20_000;
 const BARS_A_SYMBOL = 3600;
@@ -92,6 +102,21 @@ export class Views {
     return this.#symbols.get(name);
   }
 
+  /**
+   * A symbol's bars of a range (ms, the end exclusive), in order of time: what is held, and before that what the log has.
+   * Without `from` only what is held.
+   */
+  async bars(symbol: string, from: number | undefined, to: number): Promise<readonly Bar[]> {
+    const held = this.#symbols.get(symbol)?.bars ?? [];
+    const within = held.filter(({ timestamp }) => timestamp >= (from ?? 0) && timestamp < to);
+    const oldest = held[0]?.timestamp ?? to;
+    if (from === undefined || from >= oldest) return within;
+    const topic = this.#topics.bars;
+    const partition = partitionOf(symbol, await this.#log.partitions(topic));
+    const older = await readBars(this.#log, { topic, partition, symbol, from, to: Math.min(to, oldest) });
+    return [...older, ...within];
+  }
+
   anomaly(id: string): Anomaly | undefined {
     return this.#anomalies.findLast(({ anomaly }) => anomaly.id === id)?.anomaly;
   }
@@ -165,6 +190,17 @@ export class Views {
     this.#tell({ type: 'annotation', annotation });
   }
 
+  /** From before the first live trade: seen on a chart, never scored. */
+  #takeHistory({ type: _, epoch: __, ...bar }: HistoryBar): void {
+    const view = this.#of(bar.symbol);
+    const last = view.bars.at(-1)?.timestamp ?? 0;
+    if (bar.trades === 0 || bar.timestamp <= last) return;
+    view.bars.push({ ...bar, score: 0, level: 0 });
+    view.price = bar.close;
+    view.timestamp = bar.timestamp;
+    if (view.bars.length > BARS_A_SYMBOL + 600) view.bars.splice(0, 600);
+  }
+
   #takeStatus(status: Status): void {
     if (status.status === 'halted' || status.status === 'resumed') {
       this.#of(status.symbol).halted = status.status === 'halted';
@@ -190,6 +226,7 @@ export class Views {
     }
     if (!isTrade(record)) {
       if (record.type === 'status') this.#takeStatus(record);
+      else if (record.type === 'bar') this.#takeHistory(record);
       return;
     }
     const view = this.#of(record.symbol);

@@ -15,6 +15,9 @@ import {
   TradeShape,
 } from '../schemas.ts';
 
+/** Bars shown with an anomaly, before and after it. */
+const AROUND_MS = 300_000;
+
 export function readRoutes(views: Views): FastifyPluginAsyncTypebox {
   return async (app) => {
     const list = (shape: Parameters<typeof Type.Array>[0]) => ({
@@ -46,7 +49,7 @@ export function readRoutes(views: Views): FastifyPluginAsyncTypebox {
       onWire(find(views, request.params.id)),
     );
 
-    app.get('/anomalies/:id/evidence', { schema: { params: byId } }, (request) => {
+    app.get('/anomalies/:id/evidence', { schema: { params: byId } }, async (request) => {
       const anomaly = find(views, request.params.id);
       const view = views.symbol(anomaly.symbol);
       const { firstTradeId, lastTradeId } = anomaly.evidence;
@@ -55,7 +58,7 @@ export function readRoutes(views: Views): FastifyPluginAsyncTypebox {
         anomaly,
         story: views.incidents(1000).find(([first]) => first !== undefined && incidentOf(first.id) === incident) ?? [],
         trades: (view?.trades ?? []).filter(({ id }) => id >= firstTradeId && id <= lastTradeId),
-        bars: (view?.bars ?? []).filter(({ timestamp }) => Math.abs(timestamp - anomaly.timestamp) <= 300_000),
+        bars: await views.bars(anomaly.symbol, anomaly.timestamp - AROUND_MS, anomaly.timestamp + AROUND_MS),
       };
     });
 
@@ -69,9 +72,10 @@ export function readRoutes(views: Views): FastifyPluginAsyncTypebox {
     app.get(
       '/bars',
       { schema: { querystring: BarQuery, response: { ...list(BarShape), 404: Problem } } },
-      (request) => {
-        const { symbol, from = 0, to = Number.POSITIVE_INFINITY, interval = 1 } = request.query;
-        const bars = known(views, symbol).bars.filter(({ timestamp }) => timestamp >= from && timestamp < to);
+      async (request) => {
+        const { symbol, from, to = Number.POSITIVE_INFINITY, interval = 1 } = request.query;
+        known(views, symbol);
+        const bars = await views.bars(symbol, from, to);
         return { items: gather(bars, interval * 1000) };
       },
     );
