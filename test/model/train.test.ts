@@ -6,9 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { encodeTrade } from '../../src/market/codec.ts';
 import { isTrade, type TradeText } from '../../src/market/records.ts';
-import { loadArtefact } from '../../src/model/artefact-file.ts';
+import { encodeArtefact, loadArtefact } from '../../src/model/artefact-file.ts';
 import { modelCard } from '../../src/model/card.ts';
+import { train } from '../../src/model/train.ts';
+import { trainInThread } from '../../src/model/train-thread.ts';
 import { type SimulatedExchange, startExchange } from '../../src/simulator/exchange-server.ts';
 import { Market } from '../../src/simulator/market-model.ts';
 import { readTape } from '../../src/tape-files/tape.ts';
@@ -119,6 +122,32 @@ test('what was fetched is what the exchange had: every fill, none of the day tha
     );
     assert.equal(tape.filter((record) => 'price' in record).length, rows.length);
   }
+});
+
+test('a thread gives the bytes that training gives, leaves the event loop free, and stops when asked', async () => {
+  const trades = past.filter(({ timeUs }) => timeUs < (START + HOUR) * 1000);
+  const lines = trades.map((trade) => `${encodeTrade(trade)}\n`);
+  async function* chunks(): AsyncIterable<Uint8Array<ArrayBuffer>> {
+    for (let i = 0; i < lines.length; i += 2000) {
+      const text = `${lines.slice(i, i + 2000).join('')}no record\n`;
+      yield new Uint8Array(new TextEncoder().encode(text));
+    }
+  }
+  const path = join(folder, 'thread.ndjson');
+  writeFileSync(path, lines.join(''));
+  const wanted = encodeArtefact(await train({ tape: () => readTape([path]), seed: 5, command: 'nightly' }));
+  const stop = new AbortController();
+  let turns = 0;
+  const turning = setInterval(() => turns++, 1);
+  const text = await trainInThread({ chunks, seed: 5, command: 'nightly', signal: stop.signal });
+  clearInterval(turning);
+  assert.ok(text === wanted, 'another artefact');
+  assert.ok(turns > 10, `the event loop turned ${turns} times`);
+  const stopped = trainInThread({ chunks, seed: 5, command: 'nightly', signal: stop.signal });
+  setTimeout(() => stop.abort(), 50);
+  await assert.rejects(stopped, { code: 'aborted' });
+  const nothing = { async *chunks(): AsyncIterable<Uint8Array<ArrayBuffer>> {}, seed: 1, command: '' };
+  await assert.rejects(trainInThread({ ...nothing, signal: new AbortController().signal }), /too short to train on/);
 });
 
 test('no exchange, no options and wrong ones each say what to do', async () => {
