@@ -123,20 +123,26 @@ function isTrue(c: number): number {
   return c === 102 || c === 70 || c === 48 ? 1 : 0;
 }
 
-/** The same few symbols come over and over: no string is made for a row whose symbol is the last one's. */
+const SYMBOLS_KEPT = 4096;
+
+/** The same symbols come over and over: a string is made for the first of them only (and where two share a place). */
 export class SymbolCache {
-  #last = '';
+  readonly #known: string[] = new Array<string>(SYMBOLS_KEPT).fill('');
   readonly #decoder: InstanceType<typeof TextDecoder> = new TextDecoder();
 
   at(bytes: Uint8Array, from: number, to: number): string {
-    const last = this.#last;
-    if (last.length === to - from) {
+    let hash = 0;
+    for (let i = from; i < to; i++) hash = (Math.imul(hash, 31) + bytes[i]!) | 0;
+    const place = hash & (SYMBOLS_KEPT - 1);
+    const known = this.#known[place]!;
+    if (known.length === to - from) {
       let i = 0;
-      while (i < last.length && bytes[from + i] === last.charCodeAt(i)) i++;
-      if (i === last.length) return last;
+      while (i < known.length && bytes[from + i] === known.charCodeAt(i)) i++;
+      if (i === known.length && i > 0) return known;
     }
     if (from === to) throw new RowFault('its symbol is empty');
-    this.#last = this.#decoder.decode(bytes.subarray(from, to));
-    return this.#last;
+    const symbol = this.#decoder.decode(bytes.subarray(from, to));
+    this.#known[place] = symbol;
+    return symbol;
   }
 }

@@ -19,17 +19,28 @@ export function readDecimal(cursor: Cursor): number {
   let at = start;
   let mantissa = 0;
   let digits = 0;
-  let decimals = -1;
-  for (; ; at++) {
-    const c = bytes[at]!;
-    if (c >= 48 && c <= 57) {
-      mantissa = mantissa * 10 + (c - 48);
-      digits++;
-      if (decimals >= 0) decimals++;
-    } else if (c === 46 && decimals < 0) decimals = 0;
+  let point = -1;
+  // Nine digits at a time in whole numbers of 32 bits, which are faster than doubles.
+  let part = 0;
+  let partDigits = 0;
+  let c = bytes[at]!;
+  for (; ; c = bytes[++at]!) {
+    const digit = c - 48;
+    if (digit >= 0 && digit <= 9) {
+      if (partDigits === 9) {
+        mantissa = mantissa * 1e9 + part;
+        digits += 9;
+        part = 0;
+        partDigits = 0;
+      }
+      part = (part * 10 + digit) | 0;
+      partDigits++;
+    } else if (c === 46 && point < 0) point = at;
     else break;
   }
-  const c = bytes[at];
+  mantissa = mantissa * POWERS[partDigits]! + part;
+  digits += partDigits;
+  const decimals = point < 0 ? 0 : at - point - 1;
   const plain = c !== 101 && c !== 69 && c !== 43 && c !== 45 && c !== 46;
   if (plain && digits > 0 && mantissa <= 9007199254740991 && decimals <= 22) {
     cursor.at = at;
