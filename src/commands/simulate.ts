@@ -1,11 +1,11 @@
 /** `tapewatch simulate`: the simulated exchange on sockets, or a tape of it with its labels. */
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
-import { encodeTrade } from '../market/codec.ts';
 import { TapewatchError } from '../market/error.ts';
 import { isTrade, type TradeText } from '../market/records.ts';
 import { startExchange } from '../simulator/exchange-server.ts';
 import { parseFaults } from '../simulator/faults.ts';
 import { Market, type MarketOptions } from '../simulator/market-model.ts';
+import { NdjsonWriter } from '../tape-files/ndjson-writer.ts';
 import { readTape } from '../tape-files/tape.ts';
 import { networkHost } from '../transport/network.ts';
 import { Progress, print, say } from './output.ts';
@@ -113,14 +113,16 @@ function writeMarket(options: SimulateCommand, asked: MarketOptions, total: numb
   const market = new Market(asked);
   let lastMs = 0;
   const file = openSync(options.out!, 'w');
+  const writer = new NdjsonWriter((bytes) => writeSync(file, bytes));
   const progress = new Progress('simulate', total);
   for (let written = 0; written < total; ) {
     const trades = market.next(Number.POSITIVE_INFINITY).slice(0, total - written);
-    writeSync(file, trades.map((trade) => `${encodeTrade(trade)}\n`).join(''));
+    for (const trade of trades) writer.trade(trade);
     written += trades.length;
     lastMs = trades.at(-1)!.timeUs / 1000;
     progress.show(written);
   }
+  writer.flush();
   closeSync(file);
   progress.end();
   // The last one may have begun after the tape's end.

@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { encodeTrade } from '../../src/market/codec.ts';
 import { type Gap, isTrade, type TapeRecord, type Trade } from '../../src/market/records.ts';
 import { readDecimal } from '../../src/tape-files/decimal.ts';
+import { NdjsonWriter } from '../../src/tape-files/ndjson-writer.ts';
 import { readTape, sizeOfFiles } from '../../src/tape-files/tape.ts';
 import { BTC, TRX, WITHOUT_DATA } from '../real-data.ts';
 
@@ -39,6 +40,32 @@ test('a decimal read from bytes is the double that Number gives', () => {
         assert.equal(cursor.at, text.length);
       },
     ),
+  );
+});
+
+test('trades written byte by byte are the bytes of encodeTrade, or a tape would not compare with the log', () => {
+  const digits = fc.tuple(fc.nat({ max: 1e9 }), fc.nat({ max: 99_999_999 }));
+  const trade = fc.record({
+    timeUs: fc.oneof(
+      fc.integer({ min: 1, max: 4e15 }),
+      fc.nat({ max: 4e9 }).map((ms) => 1000 * (ms + 1)),
+    ),
+    symbol: fc.constantFrom('BTCUSDT', '1000SATSUSDT', 'A'),
+    id: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
+    price: digits.map(([whole, part]) => `${whole}.${String(part).padStart(8, '0')}`),
+    volume: digits.map(([whole]) => String(whole)),
+    side: fc.constantFrom('buy' as const, 'sell' as const),
+  });
+  fc.assert(
+    fc.property(fc.array(trade, { maxLength: 50 }), (trades) => {
+      let written = '';
+      const writer = new NdjsonWriter((bytes) => {
+        written += new TextDecoder().decode(bytes);
+      });
+      for (const one of trades) writer.trade(one);
+      writer.flush();
+      assert.equal(written, trades.map((one) => `${encodeTrade(one)}\n`).join(''));
+    }),
   );
 });
 
