@@ -95,6 +95,8 @@ program
   .option('--data <dir>', 'folder of the log', '.tapewatch')
   .option('--model <file>', 'the model in force then')
   .option('--budget <n>', 'the budget in force then')
+  .option('--html <file>', 'write a page of it: prices, trades, features, what was usual')
+  .option('--svg <file>', 'write the picture alone')
   .option('--json', 'one JSON object')
   .action(async (id, options) => (await import('./commands/explain.ts')).runExplain(id, options));
 

@@ -4,13 +4,14 @@ import { openEmbeddedLog } from '../event-log/embedded/embedded-log.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import { topicNames } from '../event-log/topics.ts';
 import { TapewatchError } from '../market/error.ts';
-import type { Anomaly, Trade } from '../market/records.ts';
+import type { Anomaly, TapeRecord, Trade } from '../market/records.ts';
 import { readTape } from '../tape-files/tape.ts';
 import { print, say } from './output.ts';
+import { type PictureOptions, writePictures } from './pictures.ts';
 import { type PolicyOptions, policyOf } from './policy.ts';
 import { tapeOfSymbol } from './tapes.ts';
 
-export interface ExplainCommand extends PolicyOptions {
+export interface ExplainCommand extends PolicyOptions, PictureOptions {
   readonly tape?: readonly string[];
   readonly data: string;
   readonly json?: boolean;
@@ -29,12 +30,15 @@ export async function runExplain(id: string, options: ExplainCommand): Promise<v
         `${id} was raised by model ${model} and settings ${settings}; give --model and --budget as they were then.`,
       );
     }
-    const tape = log ? await tapeOfSymbol(log, id.slice(0, id.indexOf(':'))) : readTape(options.tape!);
-    const { anomaly, story, trades } = await recompute(tape, policy, id);
+    const symbol = id.slice(0, id.indexOf(':'));
+    const open = async (): Promise<AsyncIterable<readonly TapeRecord[]>> =>
+      log ? await tapeOfSymbol(log, symbol) : readTape(options.tape!);
+    const { anomaly, story, trades } = await recompute(await open(), policy, id);
     if (!anomaly) throw new TapewatchError('not_found', `This tape, model and settings give no anomaly ${id}.`);
     const verdict = recorded ? (sameBytes(anomaly, recorded) ? 'same' : 'differs') : 'recomputed';
     if (options.json) await print(`${JSON.stringify({ verdict, anomaly, story, trades })}\n`);
     else await print(asText(anomaly, story, trades, verdict));
+    await writePictures(id, options, async () => ({ tape: await open(), policy }), VERDICTS[verdict]);
     if (verdict === 'differs') {
       say('The recomputed record differs from the recorded one.');
       process.exitCode = 1;

@@ -99,7 +99,7 @@ export function short(value: number): string {
 
 /** The value of a feature, returns in per cent. */
 export function featureText(name: string, value: number): string {
-  return name.startsWith('log_return') ? `${Number((100 * value).toPrecision(2))} %` : short(value);
+  return name.includes('return') ? `${Number((100 * value).toPrecision(2))} %` : short(value);
 }
 
 function trim(value: number): string {

@@ -18,7 +18,7 @@ export function shareBars(
   parts: readonly Part[],
   { x, y, width }: { readonly x: number; readonly y: number; readonly width: number },
 ): string {
-  const track = { from: x + 150, to: x + width - 44 };
+  const track = { from: x + 150, to: x + width - 54 };
   const rows = parts.slice(0, ROWS_MAX).map(({ feature, share }, i) => {
     const at = y + 12 + ROW * i;
     return [

@@ -98,8 +98,10 @@ test('every anomaly of the cascade is explained by recomputing it', { skip: WITH
   const lines = out.trim().split('\n');
   for (const line of [lines[0]!, lines[Math.floor(lines.length / 2)]!]) {
     const { id } = JSON.parse(line) as { id: string };
-    const { code, out: told } = run('explain', id, '--tape', TRX, '--budget', '4', '--json');
+    const page = join(folder, 'explained.html');
+    const { code, out: told } = run('explain', id, '--tape', TRX, '--budget', '4', '--json', '--html', page);
     assert.equal(code, 0);
+    assert.match(readFileSync(page, 'utf8'), /how rare the strongest score is/);
     assert.equal(JSON.stringify((JSON.parse(told) as { anomaly: unknown }).anomaly), line);
   }
   assert.equal(run('explain', 'TRXUSDT:market:1:0', '--tape', TRX).code, 1);
