@@ -1,7 +1,7 @@
 /** The chart in the page: keyboard and screen reader around the canvas, which says nothing by itself. */
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import type { Anomaly, Bar } from '../../src/market/records.ts';
+import type { Anomaly, Bar, Trade } from '../../src/market/records.ts';
 import { go } from './address.ts';
 import type { Candle } from './candles.ts';
 import { onBar, onTrades } from './market.ts';
@@ -19,7 +19,8 @@ interface ChartProps {
 }
 
 const CANDLES = 500;
-const TRADES_EVERY_MS = 200;
+/** What comes is drawn at most this often. */
+const REDRAW_MS = 200;
 
 export function Chart({ symbol, interval_s, anomalies, bars }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
@@ -124,22 +125,24 @@ function showAlone(chart: PriceChart, bars: readonly Bar[]): () => void {
 
 /** Loads what there is and goes on with what comes; bars that come meanwhile are kept. */
 function follow(chart: PriceChart, symbol: string, interval_s: number, fail: (text: string) => void): () => void {
-  const early: Bar[] = [];
   let loaded = false;
-  const offBars = onBar(symbol, (bar) => (loaded ? chart.takeBar(bar) : early.push(bar)));
-  let trades: Parameters<PriceChart['takeTrades']>[0][number][] = [];
+  let bars: Bar[] = [];
+  let trades: Trade[] = [];
+  const offBars = onBar(symbol, (bar) => bars.push(bar));
   const offTrades = onTrades((more) => trades.push(...more));
   const timer = setInterval(() => {
-    if (loaded && trades.length > 0) chart.takeTrades(trades);
+    if (!loaded) return;
+    if (bars.length > 0) chart.takeBars(bars);
+    if (trades.length > 0) chart.takeTrades(trades);
+    bars = [];
     trades = [];
-  }, TRADES_EVERY_MS);
+  }, REDRAW_MS);
   const abort = new AbortController();
   recentBars(symbol, interval_s, abort.signal).then(
-    (bars) => {
+    (before) => {
       loaded = true;
-      chart.setBars(bars);
-      for (const bar of early) chart.takeBar(bar);
-      if (bars.length > 0) fail('');
+      chart.setBars(before);
+      if (before.length > 0) fail('');
     },
     (error: unknown) => {
       if (!abort.signal.aborted) fail(error instanceof Error ? error.message : String(error));

@@ -143,13 +143,19 @@ export class PriceChart {
     this.#setAll();
   }
 
-  takeBar(bar: Bar): void {
-    const candle = this.#row.take(bar);
-    if (!candle) return;
-    this.#candles.update(this.#candleOf(candle));
-    this.#volume.update(this.#volumeOf(candle));
-    this.#score.update(this.#scoreOf(candle));
-    this.#level.update(this.#levelOf(candle));
+  /** Newer bars, oldest first: each candle they change is drawn once. */
+  takeBars(bars: readonly Bar[]): void {
+    const changed = new Map<number, Candle>();
+    for (const bar of bars) {
+      const candle = this.#row.take(bar);
+      if (candle) changed.set(candle.time, candle);
+    }
+    for (const candle of changed.values()) {
+      this.#candles.update(this.#candleOf(candle));
+      this.#volume.update(this.#volumeOf(candle));
+      this.#score.update(this.#scoreOf(candle));
+      this.#level.update(this.#levelOf(candle));
+    }
   }
 
   /** The price within the running second; its volume comes with the bar. */
