@@ -1,21 +1,54 @@
-/** Five hundred symbols at five thousand trades a second: what the page's main thread has to do. Figures are reported. */
+/**
+ * Five hundred symbols at five thousand trades a second, and a chart with thousands of anomalies: what the page's main
+ * thread has to do. Figures are reported.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { EventLog, NewRecord } from '../../src/event-log/event-log.ts';
+import type { TopicNames } from '../../src/event-log/topics.ts';
+import { encodeAnomaly, encodeBar } from '../../src/market/codec.ts';
+import { specimen } from '../contract/notifier.ts';
 import { busyMarket, noBrowser, openBrowser, screenshot, setStage } from './stage.ts';
 
 const SYMBOLS = 500;
 const TRADES_A_SECOND = 5000;
+const SHOWN = 'BUSY007USDT';
+const MARKERS = 5000;
 const WARM_UP_MS = 8000;
 const MEASURED_MS = 15_000;
 
-test('500 symbols at 5,000 trades a second', { skip: noBrowser }, async (t) => {
-  const stage = await setStage(busyMarket(SYMBOLS, TRADES_A_SECOND), 1);
+/** An hour of the watched symbol with thousands of anomalies on its candles: what a chart must not grow slow by. */
+async function withMarkers(log: EventLog, topics: TopicNames): Promise<void> {
+  const end = Math.floor(Date.now() / 1000) * 1000 - 10_000;
+  const bar = { open: 100, high: 101, low: 99, volume: 5, quoteVolume: 500, trades: 5, takerBuyVolume: 2, level: 5 };
+  const records: NewRecord[] = [];
+  for (let second = 3600; second > 0; second--) {
+    const timestamp = end - second * 1000;
+    const value = encodeBar({ symbol: SHOWN, timestamp, ...bar, close: 100 + Math.sin(second / 60), score: 4 });
+    records.push({ topic: topics.bars, key: SHOWN, value: Buffer.from(value) });
+  }
+  for (let n = 0; n < MARKERS; n++) {
+    const timestamp = end - ((MARKERS - n) * 3_600_000) / MARKERS;
+    const anomaly = {
+      ...specimen,
+      id: `${SHOWN}:market:${n}:0`,
+      symbol: SHOWN,
+      timestamp,
+      severity: 'notice' as const,
+    };
+    records.push({ topic: topics.anomalies, key: SHOWN, value: Buffer.from(encodeAnomaly(anomaly)), partition: 0 });
+  }
+  await log.append(records);
+}
+
+test('500 symbols at 5,000 trades a second, 5,000 anomalies on the chart', { skip: noBrowser }, async (t) => {
+  const stage = await setStage(busyMarket(SYMBOLS, TRADES_A_SECOND), 1, withMarkers);
   const browser = await openBrowser();
   try {
     const page = await browser.newPage({ viewport: { width: 1480, height: 860 } });
     const client = await page.context().newCDPSession(page);
     await client.send('Performance.enable');
-    await page.goto(`${stage.url}/#/symbol/BUSY007USDT`);
+    await page.goto(`${stage.url}/#/symbol/${SHOWN}`);
     await page.locator('.tape ol li').first().waitFor();
     await page.waitForTimeout(WARM_UP_MS);
     await page.evaluate(`globalThis.long = []; new PerformanceObserver((list) => {

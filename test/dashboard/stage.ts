@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { openEmbeddedLog } from '../../src/event-log/embedded/embedded-log.ts';
+import type { EventLog } from '../../src/event-log/event-log.ts';
+import { type TopicNames, topicNames, topicSpecs } from '../../src/event-log/topics.ts';
 import { Random } from '../../src/market/random.ts';
 import type { TradeText } from '../../src/market/records.ts';
 import { type SimulatedExchange, startExchange } from '../../src/simulator/exchange-server.ts';
@@ -86,8 +89,19 @@ export interface Stage {
   stop(): Promise<void>;
 }
 
-export async function setStage(source: Source, speed: number): Promise<Stage> {
+/** `prepare` may write to the log before the server opens it. */
+export async function setStage(
+  source: Source,
+  speed: number,
+  prepare?: (log: EventLog, topics: TopicNames) => Promise<void>,
+): Promise<Stage> {
   const data = mkdtempSync(join(tmpdir(), 'tapewatch-browser-'));
+  if (prepare) {
+    const log = await openEmbeddedLog({ dir: data, now: Date.now });
+    await log.ensureTopics(topicSpecs({ prefix: '', partitions: 4, retentionMs: null }));
+    await prepare(log, topicNames(''));
+    await log.close();
+  }
   const { symbols, startMs, before, next } = source;
   const exchange = await startExchange({
     host: networkHost,
