@@ -112,6 +112,6 @@ test('numbers read at a glance, a feature in words with its unit', () => {
   assert.equal(price(112_345.6, 2), '112,345.60');
   const { name, unit, window_s } = featureWords('quote_volume_5s');
   assert.deepEqual([name, unit, window_s], ['Traded value', 'quote', 5]);
-  assert.equal(featureRange([21_000, 310_000], unit, 'BTCUSDT'), '21.0k to 310k USDT');
+  assert.equal(featureRange([21_000, 310_000], unit, 'BTCUSDT'), '21k to 310k USDT');
   assert.equal(featureWords('something_new_60s').name, 'Something new');
 });
