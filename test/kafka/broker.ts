@@ -175,7 +175,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 }
 
 /** The folder with the jars, filled by Maven the first time. */
-function jars(): string {
+export function jars(): string {
   const libs = join(CACHE, 'libs');
   if (existsSync(libs)) return libs;
   mkdirSync(CACHE, { recursive: true });
