@@ -13,10 +13,10 @@ const program = new Command('tapewatch')
   .version(version)
   .exitOverride();
 
+const KAFKA = /^kafka/;
+
 const live = (name: string, description: string): Command =>
-  program
-    .command(name)
-    .description(description)
+  withSettings(program.command(name).description(description), (key) => KAFKA.test(key))
     .option('--symbols <list>', 'symbols to watch, with commas between')
     .option('--data <dir>', 'folder of the log')
     .option('--port <n>', 'port of the API (default: 8080)')
@@ -41,8 +41,6 @@ live('demo', 'the same on a simulated market, no network')
 live('doctor', 'check settings, disk, exchange and clock').action(async (options) =>
   (await import('./commands/doctor.ts')).runDoctor(options),
 );
-
-const KAFKA = /^kafka/;
 
 const ROLE = /^(kafka|instance$|port$|host$|partitions$|retention$)/;
 

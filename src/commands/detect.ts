@@ -20,7 +20,15 @@ export async function runDetect(options: OptionsByName & PolicyOptions): Promise
   const metrics = new Metrics();
   await haveTopics(log, values);
   log.onRetry = () => metrics.transactions.inc({ outcome: 'retried' });
-  const service = detection({ log, topics, group: GROUP, policy, metrics, say });
+  const service = detection({
+    log,
+    topics,
+    group: GROUP,
+    policy,
+    instance: values['instance'] as string,
+    metrics,
+    say,
+  });
   const health = await serveHealth(values, metrics, () => (service.isReady ? null : 'State is being restored.'));
   const stop = new AbortController();
   const running = service.run(stop.signal);

@@ -11,17 +11,20 @@ export interface DetectionOptions {
   readonly group: string;
   /** In force until a partition's first activation. */
   readonly policy: Policy;
+  /** A name that survives restarts; '' for none. */
+  readonly instance: string;
   readonly metrics: Metrics;
   readonly say: (sentence: string) => void;
 }
 
-export function detection({ log, topics, group, policy, metrics, say }: DetectionOptions): DetectionService {
+export function detection({ log, topics, group, policy, instance, metrics, say }: DetectionOptions): DetectionService {
   metrics.modelInfo.set({ name: 'active', version: policy.artefact.id }, 1);
   return new DetectionService({
     log,
     topics,
     group,
     policy,
+    ...(instance ? { instance } : {}),
     now: Date.now,
     events: {
       batch: (_records, seconds) => {

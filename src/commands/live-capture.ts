@@ -36,6 +36,7 @@ export async function capture(options: LiveCaptureOptions): Promise<Capture> {
     deadLetters: topics.deadLetters,
     history_s: values['history'] as number,
     repairLimit: values['repair-limit'] as number,
+    ...(values['instance'] ? { instance: values['instance'] as string } : {}),
     events: {
       connected: (connection) => {
         metrics.feedConnected.set({ connection: String(connection) }, 1);

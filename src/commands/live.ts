@@ -1,4 +1,4 @@
-/** Everything in one process on the embedded log: what `start` and `demo` share. */
+/** Everything in one process, on the embedded log or over Kafka: what `start` and `demo` share. */
 
 import { createApp } from '../api/app.ts';
 import type { Capture } from '../capture/capture.ts';
@@ -11,11 +11,13 @@ import { DetectionService } from '../pipeline/detection-service.ts';
 import type { Values } from '../settings.ts';
 import { createNetworkTransport, processClock } from '../transport/network.ts';
 import { Views } from '../views/views.ts';
+import { openKafka } from './kafka.ts';
 import { capture as startingCapture } from './live-capture.ts';
 import { notifying } from './notify.ts';
 import { say } from './output.ts';
 import { pageFolder } from './page.ts';
 import { recomputing } from './recompute.ts';
+import { haveTopics } from './role.ts';
 import { Screen } from './screen.ts';
 
 export interface LiveOptions {
@@ -40,10 +42,17 @@ const SHUT_DOWN_MS = 4000;
 export async function runLive(options: LiveOptions): Promise<void> {
   const { values } = options;
   const sinks = notifying(values['notify'] as string);
-  const log = await openEmbeddedLog({ dir: values['data'] as string, now: Date.now });
+  const embedded =
+    (values['kafka'] as readonly string[]).length > 0
+      ? null
+      : await openEmbeddedLog({ dir: values['data'] as string, now: Date.now });
+  const log = embedded ?? (await openKafka(values, 'start'));
   const topics = topicNames('');
   const retentionMs = (values['retention'] as number) * 3_600_000;
-  await log.ensureTopics(topicSpecs({ prefix: '', partitions: values['partitions'] as number, retentionMs }));
+  if (embedded)
+    await log.ensureTopics(topicSpecs({ prefix: '', partitions: values['partitions'] as number, retentionMs }));
+  else await haveTopics(log, values);
+  const partitions = await log.partitions(topics.trades);
   const metrics = new Metrics();
   metrics.modelInfo.set({ name: 'active', version: options.policy.artefact.id }, 1);
   const views = new Views(log, topics);
@@ -104,8 +113,8 @@ export async function runLive(options: LiveOptions): Promise<void> {
     );
     screen.start();
     const chores = [
-      setInterval(() => void setLag(), LAG_MS),
-      setInterval(() => void log.applyRetention().catch(() => undefined), RETENTION_MS),
+      setInterval(() => void setLag().catch(() => undefined), LAG_MS),
+      setInterval(() => void embedded?.applyRetention().catch(() => undefined), RETENTION_MS),
     ];
     await Promise.race([interrupted(), failed.promise]).finally(() => chores.forEach(clearInterval));
   } finally {
@@ -124,7 +133,7 @@ export async function runLive(options: LiveOptions): Promise<void> {
   }
 
   async function setLag(): Promise<void> {
-    for (let partition = 0; partition < (values['partitions'] as number); partition++) {
+    for (let partition = 0; partition < partitions; partition++) {
       const { end } = await log.bounds(topics.trades, partition);
       const committed = (await log.committed(GROUP, topics.trades, partition)) ?? 0;
       metrics.lag.set(

@@ -13,6 +13,8 @@ import { notifying } from './notify.ts';
 import { type OptionsByName, optionsByKey } from './options.ts';
 import { say } from './output.ts';
 import { pageFolder } from './page.ts';
+import { policyOf } from './policy.ts';
+import { recomputing } from './recompute.ts';
 import { haveTopics, untilStopped } from './role.ts';
 
 const RETENTION_MS = 3_600_000;
@@ -39,6 +41,7 @@ export async function runServe(options: OptionsByName, version: string): Promise
     notReady: () => (log.hasCaughtUp ? null : 'Anomalies and bars are being copied.'),
     page: await pageFolder(),
     write: { log, topics, token: values['token'] as string },
+    recompute: recomputing(log, policyOf({})),
   });
   const port = values['port'] as number;
   const address = await app

@@ -2,6 +2,7 @@
 import { REST_ENDPOINTS, WS_ENDPOINTS } from '../exchange/binance/endpoints.ts';
 import { readSettings } from '../settings.ts';
 import { runLive } from './live.ts';
+import { optionsByKey } from './options.ts';
 import { type PolicyOptions, policyOf } from './policy.ts';
 
 export interface StartCommand extends PolicyOptions {
@@ -17,8 +18,7 @@ export interface StartCommand extends PolicyOptions {
 }
 
 export function settingsOf(options: StartCommand): ReturnType<typeof readSettings> {
-  const { symbols, data, port, host, wsUrl, restUrl, history, budget, notify } = options;
-  return readSettings({ symbols, data, port, host, 'ws-url': wsUrl, 'rest-url': restUrl, history, budget, notify });
+  return readSettings(optionsByKey({ ...options }));
 }
 
 export async function runStart(options: StartCommand, version: string): Promise<void> {

@@ -14,6 +14,8 @@ export interface DetectionServiceOptions {
   readonly topics: TopicNames;
   readonly group: string;
   readonly policy: Policy;
+  /** A name that survives restarts (static membership). */
+  readonly instance?: string;
   /** ms since the epoch: when snapshots are due. */
   readonly now: () => number;
   readonly events: {
@@ -54,8 +56,8 @@ export class DetectionService {
 
   /** Runs until the signal fires; then what was taken is finished and snapshots are written. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log, topics, group } = this.#options;
-    const member = await log.join({ group, topic: topics.trades });
+    const { log, topics, group, instance } = this.#options;
+    const member = await log.join({ group, topic: topics.trades, ...(instance ? { instance } : {}) });
     try {
       for (;;) {
         const event = await member.next(signal);
@@ -88,7 +90,14 @@ export class DetectionService {
     const anomalies = this.#anomalies;
     this.#outputs = [];
     this.#anomalies = [];
-    await member.commit(outputs, [{ topic: topics.trades, partition, offset: next }]);
+    try {
+      await member.commit(outputs, [{ topic: topics.trades, partition, offset: next }]);
+    } catch (error) {
+      if (!(error instanceof TapewatchError && error.code === 'fenced')) throw error;
+      // What the step held is done again, by whoever owns the partition.
+      this.#partitions.delete(partition);
+      return;
+    }
     for (const anomaly of anomalies) events.anomaly?.(anomaly);
     events.batch?.(records.length, (now() - began) / 1000);
   }
