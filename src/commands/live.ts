@@ -120,7 +120,9 @@ export async function runLive(options: LiveOptions): Promise<void> {
   } finally {
     screen.stop();
     // A log that can't write may not even close: what it acknowledged is on disk all the same.
-    await Promise.race([shutDown(), processClock.sleep(SHUT_DOWN_MS)]);
+    const patience = new AbortController();
+    const enough = processClock.sleep(SHUT_DOWN_MS, patience.signal).catch(() => undefined);
+    await Promise.race([shutDown(), enough]).finally(() => patience.abort());
   }
 
   async function shutDown(): Promise<void> {
