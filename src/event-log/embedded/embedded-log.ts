@@ -13,6 +13,7 @@ import type {
   ReadResult,
   TopicSpec,
 } from '../event-log.ts';
+import { checkFolder, sealFolder, unsealFolder } from './check.ts';
 import { Groups } from './group.ts';
 import { lockFolder } from './lock.ts';
 import { Storage } from './storage.ts';
@@ -54,6 +55,8 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Embe
   }
   const unlock = lockFolder(dir);
   try {
+    await checkFolder(dir);
+    unsealFolder(dir);
     return new Embedded(new Storage(`${dir}/log`), options, unlock);
   } catch (cause) {
     unlock();
@@ -144,8 +147,9 @@ class Embedded implements EmbeddedLog {
   }
 
   async applyRetention(): Promise<void> {
-    for (const { name, partitions, retentionMs } of this.#storage.agedTopics) {
-      const before = this.#now() - retentionMs!;
+    for (const { name, partitions, retentionMs } of this.#storage.topics) {
+      if (retentionMs === null) continue;
+      const before = this.#now() - retentionMs;
       for (let p = 0; p < partitions; p++) {
         while (await this.#write(() => this.#storage.dropOlder(name, p, before, RETENTION_STEP)));
       }
@@ -154,6 +158,7 @@ class Embedded implements EmbeddedLog {
 
   async close(): Promise<void> {
     await this.#storage.close();
+    sealFolder(this.#dir);
     this.#unlock();
   }
 

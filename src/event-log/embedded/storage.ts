@@ -152,8 +152,8 @@ export class Storage {
     return next - first >= limit;
   }
 
-  get agedTopics(): readonly Topic[] {
-    return [...this.#topics.values()].filter(({ retentionMs }) => retentionMs !== null);
+  get topics(): readonly Topic[] {
+    return [...this.#topics.values()];
   }
 
   close(): Promise<void> {
