@@ -12,6 +12,8 @@ interface Row {
   readonly max?: number;
   /** A number without a fraction. */
   readonly whole?: boolean;
+  /** What every item of a list has to be, in words and as a pattern. */
+  readonly each?: readonly [string, RegExp];
   /** Never an option, which others on the machine can read; never shown. */
   readonly secret?: boolean;
 }
@@ -42,6 +44,8 @@ export const SETTINGS: readonly Row[] = [
     default: 'BTCUSDT,ETHUSDT,SOLUSDT,XRPUSDT,DOGEUSDT',
     unit: 'names',
     why: 'what to watch',
+    min: 1,
+    each: ['a name such as BTCUSDT', /^[\p{L}\p{N}]+$/u],
   },
   { key: 'data', type: 'string', default: '.tapewatch', unit: 'folder', why: 'where the embedded log lives' },
   {
@@ -55,8 +59,22 @@ export const SETTINGS: readonly Row[] = [
     whole: true,
   },
   { key: 'host', type: 'string', default: '127.0.0.1', unit: 'address', why: 'who may reach the API' },
-  { key: 'ws-url', type: 'list', default: '', unit: 'URLs', why: 'WebSocket endpoints instead of Binance’s' },
-  { key: 'rest-url', type: 'list', default: '', unit: 'URLs', why: 'REST endpoints instead of Binance’s' },
+  {
+    key: 'ws-url',
+    type: 'list',
+    default: '',
+    unit: 'URLs',
+    why: 'WebSocket endpoints instead of Binance’s',
+    each: ['a URL such as wss://stream.binance.com:9443', /^wss?:\/\/[^\s/?#]+\/*$/],
+  },
+  {
+    key: 'rest-url',
+    type: 'list',
+    default: '',
+    unit: 'URLs',
+    why: 'REST endpoints instead of Binance’s',
+    each: ['a URL such as https://api.binance.com', /^https?:\/\/[^\s/?#]+\/*$/],
+  },
   {
     key: 'history',
     type: 'number',
@@ -235,17 +253,22 @@ export function readSettings(
     const name = options[row.key] === undefined && given !== undefined ? variable : `--${row.key}`;
     const text = given ?? row.default;
     if (row.type === 'number') values[row.key] = readNumber(row, text, name, faults);
-    else
-      values[row.key] =
-        row.type === 'list'
-          ? text
-              .split(',')
-              .map((item) => item.trim())
-              .filter((item) => item !== '')
-          : text;
+    else values[row.key] = row.type === 'list' ? readList(row, text, name, faults) : text;
   }
   if (faults.length > 0) throw new TapewatchError('settings', faults.join('\n'));
   return values;
+}
+
+function readList({ min = 0, each, unit }: Row, text: string, name: string, faults: string[]): readonly string[] {
+  const items = text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+  if (items.length < min) faults.push(`${name} is ${JSON.stringify(text)}: it must list ${min} or more (${unit}).`);
+  const [words, pattern] = each ?? ['', /^/];
+  for (const item of items)
+    if (!pattern.test(item)) faults.push(`${name} has ${JSON.stringify(item)}: it must be ${words}.`);
+  return items;
 }
 
 function readNumber(row: Row, text: string, name: string, faults: string[]): number {

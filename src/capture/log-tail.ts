@@ -3,7 +3,10 @@ import type { EventLog, LogRecord } from '../event-log/event-log.ts';
 import { decodeTapeRecord } from '../market/codec.ts';
 import { isTrade, type TapeRecord } from '../market/records.ts';
 
-const STEP = 20_000;
+/** Records of the first step; each is larger than the one before, since a symbol not found is a rare one. */
+const STEP_FIRST = 2000;
+const STEP_GROWTH = 4;
+const STEP_MAX = 128_000;
 
 export interface Tail {
   /** Each symbol's last id. */
@@ -26,9 +29,11 @@ export async function readTail(
   const missing = new Set(symbols);
   let epoch = 0;
   let promised = 0;
-  for (let to = end; to > first && (missing.size > 0 || epoch === 0); to -= STEP) {
+  let size = STEP_FIRST;
+  for (let to = end; to > first && (missing.size > 0 || epoch === 0); to -= size) {
+    if (to < end) size = Math.min(STEP_MAX, size * STEP_GROWTH);
     const step = new Step(missing, epoch === 0);
-    for (let at = Math.max(first, to - STEP); at < to; ) {
+    for (let at = Math.max(first, to - size); at < to; ) {
       const { records, next } = await log.read(topic, partition, at, { maxRecords: to - at });
       for (const record of records) if (record.offset < to) step.read(record);
       if (next <= at) break;

@@ -40,11 +40,13 @@ export async function capture(options: LiveCaptureOptions): Promise<Capture> {
     events: {
       connected: (connection) => {
         metrics.feedConnected.set({ connection: String(connection) }, 1);
-        if (down.delete(connection)) screen.note('The exchange is back; what was missed is being fetched.');
+        if (down.delete(connection) && down.size === 0)
+          screen.note('The exchange is back; what was missed is being fetched.');
       },
       lost: (connection, reason) => {
         metrics.feedConnected.set({ connection: String(connection) }, 0);
-        if (!down.has(connection)) screen.note(`The exchange can't be reached (${reason}). Trying on; ${options.hint}`);
+        const why = reason.replace(/^Can't reach /, '').replace(/\.$/, '');
+        if (down.size === 0) screen.note(`The exchange can't be reached (${why}). Trying on; ${options.hint}`);
         down.add(connection);
       },
       late: () => metrics.lateTrades.inc(),

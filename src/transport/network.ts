@@ -77,7 +77,7 @@ function connect(
     socket.on('error', (cause) => {
       if (!opened)
         reject(
-          new TapewatchError('exchange_unreachable', `Can't reach ${url}: ${cause.message}.`, {
+          new TapewatchError('exchange_unreachable', `Can't reach ${new URL(url).origin}: ${cause.message}.`, {
             cause,
             retryable: true,
           }),
@@ -88,7 +88,7 @@ function connect(
       if (opened) handlers.close(code, reason.toString());
       else
         reject(
-          new TapewatchError('exchange_unreachable', `Can't reach ${url}: the connection was closed.`, {
+          new TapewatchError('exchange_unreachable', `Can't reach ${new URL(url).origin}: the connection was closed.`, {
             retryable: true,
           }),
         );

@@ -159,9 +159,9 @@ export class VirtualProcess implements Transport, Host {
     options: { timeoutMs?: number; signal?: AbortSignal } = {},
   ): Promise<Socket> {
     const { network } = this;
-    const { hostname, port, pathname, searchParams } = new URL(url);
+    const { hostname, port, pathname, searchParams, origin } = new URL(url);
     const unreachable = (why: string): TapewatchError =>
-      new TapewatchError('exchange_unreachable', `Can't reach ${url}: ${why}.`, { retryable: true });
+      new TapewatchError('exchange_unreachable', `Can't reach ${origin}: ${why}.`, { retryable: true });
     await this.sleep(network.fails() ? (options.timeoutMs ?? CONNECT_TIMEOUT_MS) : network.latency(), options.signal);
     const server = hostname === 'virtual' ? network.listening.get(Number(port)) : undefined;
     if (!server || network.fails()) throw unreachable('nobody answers');

@@ -18,7 +18,7 @@ import { addLine, assertSameLines, asTrade, backtestLines, marketTape } from '..
 const settings = { budget: 24, close_after_s: 600, rules: [] };
 const policy = { artefact: loadArtefact(DEFAULT_MODEL), settings, settingsId: settingsId(settings) };
 const START = Date.UTC(2026, 0, 5);
-const TRADES = 150_000;
+const TRADES = 90_000;
 
 const tape = (): TradeText[] => marketTape(TRADES, { seed: 5, symbols: 3, startMs: START, quiet_s: 3650, every_s: 60 });
 

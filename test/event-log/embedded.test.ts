@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -57,6 +57,29 @@ test('a folder in use and a folder that is damaged are told apart, with what to 
   await once(holder, 'exit');
   writeFileSync(join(dir, 'log'), 'this is no database');
   await assert.rejects(openEmbeddedLog({ dir, now: Date.now }), { code: 'log_corrupt', message: /Move it away/ });
+});
+
+test('a damaged database is met by a reader that may die of it, and told in a sentence', async () => {
+  const dir = folder();
+  const log = await openEmbeddedLog({ dir, now: Date.now });
+  await log.ensureTopics([{ name: 't', partitions: 1, cleanup: 'delete', retentionMs: null }]);
+  for (let i = 0; i < 20; i++)
+    await log.append(Array.from({ length: 500 }, () => ({ topic: 't', key: null, value: Buffer.alloc(100, i) })));
+  await log.close();
+  const sound = readFileSync(`${dir}/log/data.mdb`);
+  const damaged: readonly Buffer[] = [
+    sound.subarray(0, 4096),
+    sound.subarray(0, sound.length >> 1),
+    Buffer.concat([Buffer.alloc(8192), sound.subarray(8192)]),
+    Buffer.from(sound.map((byte, i) => (i > 20_000 && i < 600_000 ? (byte + i * 7) % 251 : byte))),
+  ];
+  for (const bytes of damaged) {
+    writeFileSync(`${dir}/log/data.mdb`, bytes);
+    await assert.rejects(openEmbeddedLog({ dir, now: Date.now }), { code: 'log_corrupt', message: /Move it away/ });
+  }
+  writeFileSync(`${dir}/log/data.mdb`, sound);
+  await (await openEmbeddedLog({ dir, now: Date.now })).close();
+  rmSync(dir, { recursive: true });
 });
 
 const WRITER = `

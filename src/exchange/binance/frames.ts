@@ -73,7 +73,7 @@ const PULSE = 'btcusdt@kline_1s';
 /** The URL of a combined stream of the trades of `symbols`, and one stream that speaks every second. */
 export function streamUrl(base: string, symbols: readonly string[]): string {
   const names = symbols.map(streamOf);
-  return `${base}/stream?streams=${[...names, PULSE].join('/')}&timeUnit=MICROSECOND`;
+  return `${base.replace(/\/+$/, '')}/stream?streams=${[...names, PULSE].join('/')}&timeUnit=MICROSECOND`;
 }
 
 /** The request to send no more trades of `symbols`. */

@@ -51,7 +51,7 @@ export class BinanceRest {
 
   constructor(transport: Transport, endpoints: readonly string[], events: RestEvents = {}) {
     this.#transport = transport;
-    this.#endpoints = endpoints;
+    this.#endpoints = endpoints.map((endpoint) => endpoint.replace(/\/+$/, ''));
     this.#budget = new WeightBudget(transport, (ms, status) => events.waiting?.(ms, status));
   }
 
