@@ -18,9 +18,6 @@ export interface Candle {
   readonly upTo: number;
 }
 
-/** More candles than anybody scrolls through; beyond it the oldest go. */
-const CANDLES_MAX = 20_000;
-
 export class CandleRow {
   readonly #interval_s: number;
   #candles: Candle[] = [];
@@ -59,8 +56,12 @@ export class CandleRow {
     const candle = last && last.time === time ? join(last, bar) : candleOf(bar, time);
     if (last && last.time === time) this.#candles[this.#candles.length - 1] = candle;
     else this.#candles.push(candle);
-    if (this.#candles.length > CANDLES_MAX) this.#candles.splice(0, CANDLES_MAX / 10);
     return candle;
+  }
+
+  /** Forgets all but the last `count`. */
+  keep(count: number): void {
+    this.#candles.splice(0, Math.max(0, this.#candles.length - count));
   }
 
   /** Moves the running candle's price; a trade of a second already gathered changes nothing. */

@@ -30,6 +30,9 @@ const MARKERS_MAX = 150;
 const TEXT_PX = 90;
 /** Of few candles that are shown whole, px. */
 const SPACING_MAX = 12;
+/** With more candles than this the oldest go, down to so many. */
+const CANDLES_MAX = 6000;
+const CANDLES_KEPT = 4000;
 /** Older candles are asked for when fewer than this many are left of the view. */
 const AHEAD = 30;
 
@@ -156,6 +159,17 @@ export class PriceChart {
       this.#score.update(this.#scoreOf(candle));
       this.#level.update(this.#levelOf(candle));
     }
+    this.#forget();
+  }
+
+  /** A page that is open for days keeps what can be scrolled to in a while, unless that is just being looked at. */
+  #forget(): void {
+    if (this.#row.length <= CANDLES_MAX) return;
+    const range = this.#chart.timeScale().getVisibleLogicalRange();
+    if (!range || range.from < this.#row.length - CANDLES_KEPT + AHEAD) return;
+    this.#row.keep(CANDLES_KEPT);
+    this.#isComplete = false;
+    this.#setAll();
   }
 
   /** The price within the running second; its volume comes with the bar. */
