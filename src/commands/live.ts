@@ -97,7 +97,7 @@ export async function runLive(options: LiveOptions): Promise<void> {
   const failed = Promise.withResolvers<never>();
   const running = service.run(stop.signal);
   const viewing = views.run(stop.signal);
-  const telling = sinks(log, topics, stop.signal);
+  const telling = sinks(log, topics, views, stop.signal);
   // When the disk is full lmdb also rejects promises that nobody holds. The log's own error says more, so it goes first.
   process.on('unhandledRejection', (error) => setTimeout(() => failed.reject(error), UNHANDLED_GRACE_MS).unref());
   running.catch(failed.reject);

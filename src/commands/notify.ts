@@ -4,10 +4,12 @@ import type { EventLog } from '../event-log/event-log.ts';
 import type { TopicNames } from '../event-log/topics.ts';
 import { TapewatchError } from '../market/error.ts';
 import type { Anomaly } from '../market/records.ts';
+import { chartImage, PICTURE_MS } from '../notify/chart-image.ts';
 import { type NotifyConfig, readConfig } from '../notify/config.ts';
 import { NotifyService } from '../notify/notify-service.ts';
 import { readSecret, readSettings } from '../settings.ts';
 import { processClock } from '../transport/network.ts';
+import type { Views } from '../views/views.ts';
 import { print, say } from './output.ts';
 
 export interface NotifyTestCommand {
@@ -16,7 +18,9 @@ export interface NotifyTestCommand {
 }
 
 /** Reads the file at once, so that what is wrong with it is said before anything starts; '' tells nobody. */
-export function notifying(file: string): (log: EventLog, topics: TopicNames, signal: AbortSignal) => Promise<void> {
+export function notifying(
+  file: string,
+): (log: EventLog, topics: TopicNames, views: Views, signal: AbortSignal) => Promise<void> {
   if (file === '') return () => Promise.resolve();
   const { sinks, page } = configOf(file);
   const events = {
@@ -25,8 +29,13 @@ export function notifying(file: string): (log: EventLog, topics: TopicNames, sig
     refused: (sink: string, { id }: Anomaly, reason: string): void =>
       say(`${sink} does not take ${id}: ${reason}. It is in the dead letters; "tapewatch notify test" tries the sink.`),
   };
-  return async (log, topics, signal) => {
-    const services = sinks.map((sink) => new NotifyService({ log, topics, sink, page, clock: processClock, events }));
+  return async (log, topics, views, signal) => {
+    const picture = async (anomaly: Anomaly): Promise<Uint8Array | null> => {
+      const { symbol, timestamp } = anomaly;
+      return chartImage(await views.bars(symbol, timestamp - PICTURE_MS, timestamp + 1000), anomaly);
+    };
+    const told = { log, topics, page, picture, clock: processClock, events };
+    const services = sinks.map((sink) => new NotifyService({ ...told, sink }));
     await Promise.all(services.map((service) => service.run(signal)));
   };
 }
@@ -44,7 +53,7 @@ export async function runNotifyTest(options: NotifyTestCommand): Promise<void> {
   for (const { name, type, notifier } of chosen) {
     const sentAt = Date.now();
     const anomaly = specimen(sentAt);
-    const notice = { key: anomaly.id, anomaly, isLate: false, link: page, sentAt };
+    const notice = { key: anomaly.id, anomaly, isLate: false, link: page, picture: null, sentAt };
     const delivery = await notifier.send(notice, new AbortController().signal);
     if (delivery.outcome === 'delivered') await print(`${name} (${type}): delivered\n`);
     else {

@@ -55,7 +55,7 @@ export async function runServe(options: OptionsByName, version: string): Promise
   const copying = log.run(stop.signal);
   const viewing = views.run(stop.signal);
   // One of all replicas sends: the topic has one partition.
-  const telling = tell(source, topics, stop.signal);
+  const telling = tell(source, topics, views, stop.signal);
   const chore = setInterval(() => void local.applyRetention().catch(() => undefined), RETENTION_MS);
   say(`Serving on ${address}, documented at ${address}/docs. Ctrl-C stops.`);
   await untilStopped([copying, viewing, telling], async () => {

@@ -1,5 +1,5 @@
 /** Discord's webhooks: one embed a message, at most 30 a minute in a channel; a 429 says in its body how long to wait. */
-import { post } from './http.ts';
+import { pngFile, post } from './http.ts';
 import { messageOf } from './message.ts';
 import type { Notice, Notifier } from './notifier.ts';
 
@@ -7,6 +7,7 @@ const PAUSE_MS = 2100;
 const TITLE_CHARS_MAX = 256;
 const TEXT_CHARS_MAX = 4096;
 const COLOURS = { notice: 0xd9b95b, warning: 0xff9a4d, critical: 0xff5d73 } as const;
+const FILE = 'chart.png';
 const OVER = 0x8a95a5;
 
 export function discord({ url }: { readonly url: string }): Notifier {
@@ -16,11 +17,20 @@ export function discord({ url }: { readonly url: string }): Notifier {
   return {
     pauseMs: PAUSE_MS,
     send: (notice, signal) =>
-      post({ url: address.href, body: JSON.stringify(payloadOf(notice)) }, signal, (answer) => {
+      post({ url: address.href, body: bodyOf(notice) }, signal, (answer) => {
         const seconds = numberIn(answer, 'retry_after');
         return seconds === null ? null : Math.ceil(seconds * 1000);
       }),
   };
+}
+
+function bodyOf(notice: Notice): string | FormData {
+  const payload = JSON.stringify(payloadOf(notice));
+  if (!notice.picture) return payload;
+  const form = new FormData();
+  form.set('payload_json', payload);
+  form.set('files[0]', pngFile(notice.picture), FILE);
+  return form;
 }
 
 function payloadOf(notice: Notice): unknown {
@@ -33,6 +43,7 @@ function payloadOf(notice: Notice): unknown {
     timestamp: new Date(timestamp).toISOString(),
     footer: { text: footer },
     ...(notice.link ? { url: notice.link } : {}),
+    ...(notice.picture ? { image: { url: `attachment://${FILE}` } } : {}),
   };
   // Nothing in a message may call people by name.
   return { embeds: [embed], allowed_mentions: { parse: [] } };

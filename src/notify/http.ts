@@ -5,7 +5,8 @@ import type { Delivery } from './notifier.ts';
 export interface Post {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body: string;
+  /** JSON, or a form with files. */
+  readonly body: string | FormData;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -28,7 +29,11 @@ export async function post(
   try {
     const answer = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'user-agent': 'tapewatch', ...headers },
+      headers: {
+        'user-agent': 'tapewatch',
+        ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
+        ...headers,
+      },
       body,
       // A webhook that moved has to be set anew: following it would send secrets elsewhere.
       redirect: 'manual',
@@ -47,6 +52,11 @@ export async function post(
   const seconds = after === null || after.trim() === '' ? Number.NaN : Number(after);
   const afterMs = (status === 429 && retryAfter?.(text)) || (seconds >= 0 ? seconds * 1000 : null);
   return { outcome: 'later', reason, afterMs };
+}
+
+/** A picture as a form's file. */
+export function pngFile(picture: Uint8Array): Blob {
+  return new Blob([new Uint8Array(picture)], { type: 'image/png' });
 }
 
 function networkReason(error: unknown): string {

@@ -13,6 +13,8 @@ export interface Notice {
   readonly isLate: boolean;
   /** Address of the anomaly's page; null where no public address is set. */
   readonly link: string | null;
+  /** A small PNG of the minutes before; null where there is none. Services that take no pictures leave it out. */
+  readonly picture: Uint8Array | null;
   /** When it is sent, ms since the epoch. */
   readonly sentAt: number;
 }

@@ -21,6 +21,8 @@ export interface NotifyOptions {
   readonly topics: TopicNames;
   readonly sink: Sink;
   readonly page: string | null;
+  /** A small PNG of the minutes before an alert; null where there is none. */
+  readonly picture?: (anomaly: Anomaly) => Promise<Uint8Array | null>;
   readonly clock: NotifyClock;
   readonly events: {
     delivered?(sink: string, anomaly: Anomaly): void;
@@ -128,13 +130,14 @@ export class NotifyService {
   /** Tries until it is delivered or refused, at the service's pace. */
   async #deliver(anomaly: Anomaly, signal: AbortSignal): Promise<'delivered' | 'refused'> {
     const { sink, clock, page, events } = this.#options;
+    const picture = anomaly.phase === 'close' ? null : ((await this.#options.picture?.(anomaly)) ?? null);
     for (let tries = 0; ; tries++) {
       await clock.sleep(Math.max(0, this.#lastSentAt + sink.notifier.pauseMs - clock.now()), signal);
       const sentAt = clock.now();
       this.#lastSentAt = sentAt;
       const isLate = sentAt - anomaly.timestamp > LATE_MS;
       const link = page === null ? null : `${page}/#/anomaly/${encodeURIComponent(anomaly.id)}`;
-      const delivery = await sink.notifier.send({ key: anomaly.id, anomaly, isLate, link, sentAt }, signal);
+      const delivery = await sink.notifier.send({ key: anomaly.id, anomaly, isLate, link, picture, sentAt }, signal);
       if (delivery.outcome !== 'later') {
         if (this.#failing !== '') events.recovered?.(sink.name);
         this.#failing = '';

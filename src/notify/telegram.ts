@@ -1,5 +1,5 @@
 /** Telegram's Bot API: HTML, a message a second in a chat, twenty a minute in a group; a 429 says how long to wait. */
-import { post } from './http.ts';
+import { pngFile, post } from './http.ts';
 import { messageOf } from './message.ts';
 import type { Notice, Notifier } from './notifier.ts';
 
@@ -14,29 +14,55 @@ export interface TelegramOptions {
 const SERVER = 'https://api.telegram.org';
 const CHAT_PAUSE_MS = 1100;
 const GROUP_PAUSE_MS = 3100;
-const TEXT_CHARS_MAX = 4096;
+/** Of the words themselves, so that with markup a caption stays within its 1024 characters. */
+const TEXT_SHOWN_MAX = 500;
 
 export function telegram({ token, chat, server = SERVER }: TelegramOptions): Notifier {
   // Groups and channels have negative numbers or names; private chats positive numbers.
   const isPrivate = /^\d+$/.test(chat);
-  const url = `${server.replace(/\/$/, '')}/bot${token}/sendMessage`;
+  const bot = `${server.replace(/\/$/, '')}/bot${token}`;
   return {
     pauseMs: isPrivate ? CHAT_PAUSE_MS : GROUP_PAUSE_MS,
-    send: (notice, signal) => post({ url, body: JSON.stringify(payloadOf(notice, chat)) }, signal, retryAfter),
+    send: (notice, signal) =>
+      post(
+        notice.picture
+          ? { url: `${bot}/sendPhoto`, body: photoOf(notice, notice.picture, chat) }
+          : { url: `${bot}/sendMessage`, body: JSON.stringify(messageBody(notice, chat)) },
+        signal,
+        retryAfter,
+      ),
   };
 }
 
-function payloadOf(notice: Notice, chat: string): unknown {
-  const { title, text, footer } = messageOf(notice);
-  const head = notice.link ? `<a href="${escaped(notice.link)}">${escaped(title)}</a>` : escaped(title);
-  const { phase, severity } = notice.anomaly;
+function messageBody(notice: Notice, chat: string): unknown {
   return {
     chat_id: chat,
-    text: `<b>${head}</b>\n${escaped(text)}\n<i>${escaped(footer)}</i>`.slice(0, TEXT_CHARS_MAX),
+    text: htmlOf(notice),
     parse_mode: 'HTML',
     link_preview_options: { is_disabled: true },
-    disable_notification: phase === 'close' || severity === 'notice',
+    disable_notification: isSoft(notice),
   };
+}
+
+function photoOf(notice: Notice, picture: Uint8Array, chat: string): FormData {
+  const form = new FormData();
+  form.set('chat_id', chat);
+  form.set('caption', htmlOf(notice));
+  form.set('parse_mode', 'HTML');
+  form.set('disable_notification', String(isSoft(notice)));
+  form.set('photo', pngFile(picture), 'chart.png');
+  return form;
+}
+
+function htmlOf(notice: Notice): string {
+  const { title, text, footer } = messageOf(notice);
+  const head = notice.link ? `<a href="${escaped(notice.link)}">${escaped(title)}</a>` : escaped(title);
+  return `<b>${head}</b>\n${escaped(text.slice(0, TEXT_SHOWN_MAX))}\n<i>${escaped(footer)}</i>`;
+}
+
+/** What need not ring at night: a notice, an end. */
+function isSoft({ anomaly: { phase, severity } }: Notice): boolean {
+  return phase === 'close' || severity === 'notice';
 }
 
 function retryAfter(answer: string): number | null {

@@ -10,6 +10,8 @@ export interface Got {
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
+  readonly raw: Buffer;
+  /** The same as text. */
   readonly body: string;
 }
 
@@ -25,6 +27,8 @@ export interface NotifierCase {
   readonly open: (server: string) => Notifier;
   /** Holds a request against the service's documentation. */
   readonly check: (got: Got, notice: Notice) => void;
+  /** Holds a request with a picture against it; null where the service takes none. */
+  readonly checkPicture: ((got: Got, form: FormData) => Promise<void>) | null;
   readonly accepted: Answer;
   /** How the service says: too many, again in two seconds. */
   readonly tooMany: Answer;
@@ -52,22 +56,23 @@ export const specimen: Anomaly = {
   evidence: { firstTradeId: 1, lastTradeId: 7, model: 'sha256:m', settings: 'sha256:s', detector: '1' },
 };
 
+const PICTURE = new Uint8Array([0x89, 0x50, 0x4e, 0x47, 1, 2, 3, 255]);
+
 export function noticeOf(anomaly: Anomaly = specimen, isLate = false): Notice {
   const sentAt = anomaly.timestamp + (isLate ? 240_000 : 500);
-  return { key: anomaly.id, anomaly, isLate, link: 'https://tapewatch.example/#/anomaly/x', sentAt };
+  return { key: anomaly.id, anomaly, isLate, link: 'https://tapewatch.example/#/anomaly/x', picture: null, sentAt };
 }
 
 /** Answers each request by `answer`, keeping what came. */
 export async function serve(answer: (got: Got) => Answer): Promise<{ url: string; got: Got[]; server: Server }> {
   const got: Got[] = [];
   const server = createServer((request, response) => {
-    let body = '';
-    request.setEncoding('utf8').on('data', (text: string) => {
-      body += text;
-    });
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
     request.on('end', () => {
       const { method = '', url = '', headers } = request;
-      const one = { method, path: url, headers, body };
+      const raw = Buffer.concat(parts);
+      const one = { method, path: url, headers, raw, body: raw.toString() };
       got.push(one);
       const { status, headers: back, body: text } = answer(one);
       response.writeHead(status, { 'content-type': 'application/json', ...back }).end(text);
@@ -77,7 +82,16 @@ export async function serve(answer: (got: Got) => Answer): Promise<{ url: string
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, got, server };
 }
 
-export function notifierContract({ name, open, check, accepted, tooMany, refused, secret }: NotifierCase): void {
+export function notifierContract({
+  name,
+  open,
+  check,
+  checkPicture,
+  accepted,
+  tooMany,
+  refused,
+  secret,
+}: NotifierCase): void {
   const never = new AbortController().signal;
   const run = (what: string, answer: Answer, use: (notifier: Notifier, got: Got[]) => Promise<void>): void => {
     test(`${name}: ${what}`, async () => {
@@ -117,6 +131,23 @@ export function notifierContract({ name, open, check, accepted, tooMany, refused
     assert.match(got[0]!.body, /late/);
     assert.doesNotMatch(got[0]!.body, /"late":false/);
   });
+
+  run(
+    'a picture comes where the service takes one, and stops nothing where it takes none',
+    accepted,
+    async (notifier, got) => {
+      assert.deepEqual(await notifier.send({ ...noticeOf(), picture: PICTURE }, never), { outcome: 'delivered' });
+      const { headers, raw } = got[0]!;
+      const type = headers['content-type']!;
+      if (checkPicture === null) return assert.match(type, /^application\/json/);
+      const form = await new Response(new Uint8Array(raw), { headers: { 'content-type': type } }).formData();
+      await checkPicture(got[0]!, form);
+      const files = [...form.values()].filter((value) => value instanceof File);
+      assert.equal(files.length, 1);
+      assert.equal(files[0]!.type, 'image/png');
+      assert.deepEqual(Buffer.from(await files[0]!.arrayBuffer()), Buffer.from(PICTURE));
+    },
+  );
 
   run('too many: later, and when', tooMany, async (notifier) => {
     const delivery = await notifier.send(noticeOf(), never);

@@ -13,6 +13,7 @@ const json = (got: Got): Record<string, unknown> => JSON.parse(got.body) as Reco
 const SECRET = `whsec_${Buffer.from('a secret of 24 bytes ...').toString('base64')}`;
 notifierContract({
   name: 'webhook',
+  checkPicture: null,
   secret: SECRET,
   open: (server) => webhook({ url: `${server}/hook`, secret: SECRET }),
   accepted: { status: 204 },
@@ -35,6 +36,7 @@ notifierContract({
 // https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks: text, blocks; &, < and > escaped.
 notifierContract({
   name: 'slack',
+  checkPicture: null,
   secret: 'T00/B00/XXXX',
   open: (server) => slack({ url: `${server}/services/T00/B00/XXXX` }),
   accepted: { status: 200, body: 'ok' },
@@ -64,6 +66,13 @@ notifierContract({
 // https://discord.com/developers/docs/resources/webhook#execute-webhook
 notifierContract({
   name: 'discord',
+  // #uploading-files: the payload as payload_json, files as files[n], which an embed names attachment://.
+  checkPicture: async (_, form) => {
+    const { embeds } = JSON.parse(String(form.get('payload_json'))) as { embeds: { image: { url: string } }[] };
+    const file = form.get('files[0]');
+    assert.ok(file instanceof File);
+    assert.equal(embeds[0]!.image.url, `attachment://${file.name}`);
+  },
   secret: 'secret-token',
   open: (server) => discord({ url: `${server}/api/webhooks/1/secret-token` }),
   accepted: { status: 200, body: '{"id":"1"}' },
@@ -88,6 +97,15 @@ notifierContract({
 // https://core.telegram.org/bots/api#sendmessage, #html-style, #responseparameters
 notifierContract({
   name: 'telegram',
+  // #sendphoto: the caption has 1024 characters at most after its markup is read.
+  checkPicture: async (got, form) => {
+    assert.equal(got.path, '/bot123:TOKEN/sendPhoto');
+    assert.equal(form.get('chat_id'), '-100200');
+    assert.equal(form.get('parse_mode'), 'HTML');
+    assert.ok(form.get('photo') instanceof File);
+    const caption = String(form.get('caption'));
+    assert.ok(caption.includes('BTCUSDT') && caption.replace(/<[^>]*>/g, '').length <= 1024);
+  },
   secret: '123:TOKEN',
   open: (server) => telegram({ token: '123:TOKEN', chat: '-100200', server }),
   accepted: { status: 200, body: '{"ok":true,"result":{"message_id":1}}' },
