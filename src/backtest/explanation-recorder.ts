@@ -31,7 +31,7 @@ export async function explanationOf(
 ): Promise<Explanation | null> {
   const symbol = id.slice(0, id.indexOf(':'));
   const recorder = new ExplanationRecorder(id, () => detector.detectors.get(symbol));
-  const nothing = { anomaly: () => undefined, bar: () => undefined };
+  const nothing = { anomaly: () => undefined };
   const detector = new TapeDetector({ policy, output: recorder.output(nothing) });
   restore(detector);
   for await (const batch of tape) {
@@ -86,7 +86,7 @@ export class ExplanationRecorder {
       },
       bar: (bar) => {
         if (bar.symbol === symbol && !this.isDone) this.#bar(bar);
-        output.bar(bar);
+        output.bar?.(bar);
       },
       vector: (vector) => {
         this.#vector = vector.slice();

@@ -1,5 +1,5 @@
 /** The step of a backtest: records in; for each policy its anomalies, and of the first one bars and traces out. */
-import type { Policy } from '../detection/detector.ts';
+import type { Output, Policy } from '../detection/detector.ts';
 import type { Activate, Anomaly, Bar, TapeRecord } from '../market/records.ts';
 import { TapeDetector } from '../pipeline/tape-detector.ts';
 import { type Stretch, Tracer } from './trace.ts';
@@ -30,7 +30,6 @@ export class Step {
 
   constructor({ policies, resolve, onBar, trace }: StepOptions) {
     const tracer = trace === 'none' ? null : new Tracer(trace === 'pictures');
-    const nothing = (): void => undefined;
     this.#tracer = tracer;
     this.#anomalies = policies.map(() => []);
     this.#detectors = policies.map((policy, i) => {
@@ -41,7 +40,7 @@ export class Step {
           anomalies.push(anomaly);
           traced?.anomaly(anomaly);
         },
-        bar: i > 0 ? nothing : barSink(traced, onBar),
+        ...(i === 0 ? barSink(traced, onBar) : {}),
       };
       return new TapeDetector({ policy, output, ...(resolve ? { resolve } : {}) });
     });
@@ -68,13 +67,14 @@ export class Step {
   }
 }
 
-function barSink(tracer: Tracer | null, onBar: ((bar: Bar) => void) | undefined): (bar: Bar) => void {
+function barSink(tracer: Tracer | null, onBar: ((bar: Bar) => void) | undefined): Pick<Output, 'bar'> {
   if (tracer && onBar) {
-    return (bar) => {
+    const bar = (bar: Bar): void => {
       tracer.bar(bar);
       onBar(bar);
     };
+    return { bar };
   }
-  if (tracer) return (bar) => tracer.bar(bar);
-  return onBar ?? ((): void => undefined);
+  if (tracer) return { bar: (bar) => tracer.bar(bar) };
+  return onBar ? { bar: onBar } : {};
 }

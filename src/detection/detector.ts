@@ -35,7 +35,8 @@ export type { Policy } from './decision/alerts.ts';
 /** Where a detector's output goes. */
 export interface Output {
   anomaly(anomaly: Anomaly): void;
-  bar(bar: Bar): void;
+  /** Without it no bar is made, which costs less. */
+  readonly bar?: (bar: Bar) => void;
   /** The forest's vector at the end of a second with trades; the array is reused. Training asks for it. */
   vector?(vector: Float64Array): void;
 }
@@ -290,7 +291,7 @@ export class SymbolDetector {
     }
     this.#observe(1);
     this.#activeSecond();
-    if (s[SCALAR.open]! > 0) this.#emitBar(second, longest);
+    if (s[SCALAR.open]! > 0 && this.#out.bar) this.#emitBar(this.#out.bar, second, longest);
     this.#windows.closeSecond(second, whole);
   }
 
@@ -544,9 +545,9 @@ export class SymbolDetector {
 
   // ---- small steps of a trade
 
-  #emitBar(second: number, longest: number): void {
+  #emitBar(bar: NonNullable<Output['bar']>, second: number, longest: number): void {
     const s = this.#s;
-    this.#out.bar({
+    bar({
       symbol: this.symbol,
       timestamp: second * 1000,
       open: s[SCALAR.open]!,

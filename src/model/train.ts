@@ -101,7 +101,7 @@ async function run(options: TrainOptions, policy: Policy, sampler: Sampler | nul
 
 function outputOf(symbol: string, sampler: Sampler | null): Output {
   const nothing = (): void => undefined;
-  return sampler ? { anomaly: nothing, bar: nothing, vector: sampler.of(symbol) } : { anomaly: nothing, bar: nothing };
+  return sampler ? { anomaly: nothing, vector: sampler.of(symbol) } : { anomaly: nothing };
 }
 
 function pool(detectors: readonly SymbolDetector[], index: number): PooledTail {
