@@ -6,9 +6,9 @@
  * |---|---|---|
  * | price_jump | absolute log return; the new price stays | 5 s |
  * | flash_crash | absolute log return; 60 to 95 % is retraced within 20 s | 15 s |
- * | pump, dump | log return up or down, with volume and rush orders of that side at 0.5 + s/2 times their records; then a third to two thirds is given back | 30 s |
+ * | pump, dump | log return up or down, quote volume, and rush orders of that side, each; then a third to two thirds is given back | 30 s |
  * | volume_burst | quote volume, in more orders than usual but fewer than twice the record or 2 s | 15 s |
- * | trade_rate_burst | trades, all small | 15 s |
+ * | trade_rate_burst | trades, most below the median order | 15 s |
  * | rush_orders | taker orders of several fills, together no more than the record of volume | 15 s |
  * | large_trade | notional of one taker order | — |
  * | one_sided_flow | taker orders of one side in a row, and no others, at twice the usual rate | — |
@@ -103,14 +103,15 @@ const PLAYS: Readonly<Record<Kind, Play>> = {
     const { quote, trades, usualQuote } = scene.records.window(15);
     const count = Math.ceil(Math.max(6, 2 * size, Math.min(trades, 60)));
     const lots = lotsOf(scene, Math.max(0, size * quote - usualQuote) / count);
-    const orders = spread(scene, 12, count, () => order(draws, lots * (0.6 + 0.8 * draws.next()), 1));
+    const orders = spread(scene, 12, count, () => order(draws, lots, 1));
     return { ...NOTHING, orders, endUs: endOf(scene, 12) };
   },
   trade_rate_burst: (scene, size) => {
-    const { quote, trades, usualTrades } = scene.records.window(15);
+    const { draws } = scene;
+    const { trades, usualTrades } = scene.records.window(15);
     const count = Math.max(2, Math.round(size * trades - usualTrades));
-    const lots = Math.min(modest(scene) / 2, lotsOf(scene, quote / 2 / count));
-    const orders = spread(scene, 12, count, () => order(scene.draws, lots, 1));
+    const small = modest(scene) / 2;
+    const orders = spread(scene, 12, count, () => order(draws, small * Math.exp(draws.normal()), 1));
     return { ...NOTHING, orders, endUs: endOf(scene, 12) };
   },
   rush_orders: (scene, size) => {
@@ -145,7 +146,7 @@ const PLAYS: Readonly<Record<Kind, Play>> = {
     const { pairs, quote } = records.window(60);
     const count = Math.round(size * Math.max(1, pairs));
     const lots = Math.max(2, Math.round(Math.min(3 * modest(scene), lotsOf(scene, (0.5 * quote) / (2 * count)))));
-    const orders = spread(scene, 50, count, () => order(draws, lots, 1)).flatMap((first) => [
+    const orders = spread(scene, 50, count, () => order(draws, lots, 1), true).flatMap((first) => [
       { ...first, at: 'inside' as const },
       { ...first, at: 'last' as const, us: first.us + 1 + draws.below(900), buy: !first.buy },
     ]);
@@ -184,10 +185,9 @@ const PLAYS: Readonly<Record<Kind, Play>> = {
 /** Price, volume and rush orders of one side together, then part of the move is given back. */
 function push(scene: Scene, size: number, up: boolean): Script {
   const { draws, us } = scene;
-  const { logReturn, quote, rush } = scene.records.window(30);
-  const share = 0.5 + size / 2;
-  const count = Math.max(8, Math.round(share * Math.max(1, rush)));
-  const lots = lotsOf(scene, (share * quote) / (count * 1.15));
+  const { logReturn, quote, rush, usualQuote } = scene.records.window(30);
+  const count = Math.max(8, Math.round(size * Math.max(1, rush)));
+  const lots = lotsOf(scene, Math.max(0, size * quote - usualQuote) / count);
   const back = 1 - (0.33 + 0.33 * draws.next());
   const path = pathOf(scene, (up ? 1 : -1) * size * logReturn, [
     [24, 1],
@@ -208,18 +208,23 @@ function order(draws: Draws, lots: number, fills: number): Pick<ScriptedOrder, '
   return { buy: draws.next() < 0.5, lots, fills };
 }
 
-/** `count` orders within `seconds`, at random but for the first, which begins it, and the last, which ends it. */
+/**
+ * `count` orders within `seconds`, at random but for the first, which begins it, and the last, which ends it. Unless they
+ * are to be `equal` their sizes differ: equal ones are what wash trades have.
+ */
 function spread(
   { us, draws }: Scene,
   seconds: number,
   count: number,
   make: (us: number) => Pick<ScriptedOrder, 'buy' | 'lots' | 'fills'>,
+  equal = false,
 ): ScriptedOrder[] {
   const times = Float64Array.from({ length: count }, () => draws.next()).sort();
   return Array.from(times, (share, i) => {
     const at = us + Math.round((i === 0 ? 0 : i === count - 1 ? 1 : share) * seconds * 1e6);
-    const { buy, lots, fills } = make(at);
-    return { us: at, buy, lots: Math.max(1, Math.round(lots)), fills, levels: 0, at: 'quote' };
+    const { buy, lots: mean, fills } = make(at);
+    const lots = Math.max(1, Math.round(equal ? mean : mean * (0.5 + draws.next())));
+    return { us: at, buy, lots, fills, levels: 0, at: 'quote' };
   });
 }
 
