@@ -70,10 +70,15 @@ function has(command: string, ...args: string[]): boolean {
   }
 }
 
+/** Why no brokers of our own, to be killed and configured, can be started here; null where they can. */
+export function noCluster(): string | null {
+  if (has('java', '-version') && (existsSync(join(CACHE, 'libs')) || has('mvn', '-v'))) return null;
+  return 'starts Kafka brokers of its own: install Java 17 and Maven';
+}
+
 /** Why no broker can be had here; null where one can. */
 export function noBroker(): string | null {
-  if (process.env['KAFKA_BROKERS']) return null;
-  if (has('java', '-version') && (existsSync(join(CACHE, 'libs')) || has('mvn', '-v'))) return null;
+  if (process.env['KAFKA_BROKERS'] || noCluster() === null) return null;
   if (has('docker', 'info')) return null;
   return 'needs a Kafka broker: install Java 17 and Maven, or Docker, or name one with KAFKA_BROKERS=host:port';
 }
@@ -88,8 +93,7 @@ export async function someBroker(): Promise<Cluster> {
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const count = options.nodes ?? 1;
   const ports = await freePorts(3 * count);
-  const useJava = has('java', '-version') && (existsSync(join(CACHE, 'libs')) || has('mvn', '-v'));
-  if (!useJava) return startDocker(ports, count);
+  if (noCluster()) return startDocker(ports, count);
   const libs = jars();
   const dir = mkdtempSync(join(tmpdir(), 'tapewatch-kafka-'));
   const voters = Array.from({ length: count }, (_, i) => `${i + 1}@127.0.0.1:${ports[3 * i + 1]}`).join(',');

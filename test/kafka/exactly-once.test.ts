@@ -4,7 +4,7 @@
  * (`npm run test:kafka:chaos`); TAPEWATCH_SEED repeats a run.
  */
 import { after, before, test } from 'node:test';
-import { type Cluster, noBroker, someBroker } from './broker.ts';
+import { type Cluster, noBroker, noCluster, someBroker } from './broker.ts';
 import { FULL, runScenario, SEED } from './scenario.ts';
 
 const skip = noBroker() ?? false;
@@ -30,7 +30,7 @@ test(
       ...SIZE,
       cluster,
       seed: SEED,
-      reference: FULL && cluster.nodes.length > 0,
+      reference: FULL && noCluster() === null,
       befall: (fleet) => fleet.befall(MISHAPS, PAUSE_MS, MIX),
     }),
 );

@@ -10,6 +10,9 @@ import { processClock } from '../../src/transport/network.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/tapewatch.js', import.meta.url));
 
+/** From a process's start to its first step, about. */
+const START_MS = 2500;
+
 export interface FleetOptions {
   readonly role: 'detect' | 'capture';
   readonly args: readonly string[];
@@ -60,6 +63,8 @@ export class Fleet {
     for (let i = 0; i < count; i++) {
       await processClock.sleep(pauseMs * (0.5 + random.next()));
       let what = mix[i % mix.length]!;
+      // Only where another is there to take over does it make a zombie.
+      if (what === 'stop') await this.#several();
       const idle = this.#slots.filter(({ busy }) => !busy);
       if (what === 'leave' && this.#slots.length <= size) what = 'join';
       const victim = idle[Math.floor(random.next() * idle.length)];
@@ -68,6 +73,11 @@ export class Fleet {
       else if (what === 'stop') await this.#freeze(victim);
       else await this.#leave(victim);
     }
+  }
+
+  async #several(): Promise<void> {
+    for (let i = 0; i < 100 && this.#slots.filter(({ busy }) => !busy).length < 2; i++) await processClock.sleep(100);
+    await processClock.sleep(START_MS);
   }
 
   /** Ends each in turn and starts it anew, as an update does. */
@@ -131,7 +141,7 @@ export class Fleet {
     this.befallen.stops++;
     slot.busy = true;
     slot.child.kill('SIGSTOP');
-    void processClock.sleep(this.#options.sessionMs + 2000).then(() => {
+    void processClock.sleep(this.#options.sessionMs + 4000).then(() => {
       slot.child.kill('SIGCONT');
       slot.busy = false;
     });
