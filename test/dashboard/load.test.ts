@@ -42,7 +42,7 @@ async function withMarkers(log: EventLog, topics: TopicNames): Promise<void> {
 }
 
 test('500 symbols at 5,000 trades a second, 5,000 anomalies on the chart', { skip: noBrowser }, async (t) => {
-  const stage = await setStage(busyMarket(SYMBOLS, TRADES_A_SECOND), 1, withMarkers);
+  const stage = await setStage(busyMarket(SYMBOLS, TRADES_A_SECOND), { speed: 1, prepare: withMarkers });
   const browser = await openBrowser();
   try {
     const page = await browser.newPage({ viewport: { width: 1480, height: 860 } });

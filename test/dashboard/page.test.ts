@@ -18,7 +18,7 @@ const faults: string[] = [];
 
 before(async () => {
   if (skip) return;
-  stage = await setStage(oddMarket(SPEED, 20), SPEED);
+  stage = await setStage(oddMarket(SPEED, 20), { speed: SPEED });
   browser = await openBrowser();
 });
 

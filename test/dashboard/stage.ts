@@ -12,6 +12,7 @@ import { type TopicNames, topicNames, topicSpecs } from '../../src/event-log/top
 import { Random } from '../../src/market/random.ts';
 import type { TradeText } from '../../src/market/records.ts';
 import { type SimulatedExchange, startExchange } from '../../src/simulator/exchange-server.ts';
+import { parseFaults } from '../../src/simulator/faults.ts';
 import { Market } from '../../src/simulator/market-model.ts';
 import { networkHost } from '../../src/transport/network.ts';
 
@@ -89,12 +90,16 @@ export interface Stage {
   stop(): Promise<void>;
 }
 
-/** `prepare` may write to the log before the server opens it. */
-export async function setStage(
-  source: Source,
-  speed: number,
-  prepare?: (log: EventLog, topics: TopicNames) => Promise<void>,
-): Promise<Stage> {
+export interface StageOptions {
+  /** Simulated seconds a second. */
+  readonly speed: number;
+  /** Faults of the exchange, as `simulate --fault` takes them. */
+  readonly faults?: string;
+  /** Writes to the log before the server opens it. */
+  readonly prepare?: (log: EventLog, topics: TopicNames) => Promise<void>;
+}
+
+export async function setStage(source: Source, { speed, faults = '', prepare }: StageOptions): Promise<Stage> {
   const data = mkdtempSync(join(tmpdir(), 'tapewatch-browser-'));
   if (prepare) {
     const log = await openEmbeddedLog({ dir: data, now: Date.now });
@@ -109,7 +114,7 @@ export async function setStage(
     symbols,
     startMs,
     speed,
-    faults: [],
+    faults: parseFaults(faults),
     before,
     source: next,
   });
