@@ -16,7 +16,8 @@ export interface ConfirmationOptions {
   sentMs(symbol: string): number;
 }
 
-/** Most symbols of a request, and how often it may be made so that it weighs a fifth of the budget at most. */
+const LOOK_MS = 1000;
+/** Symbols asked for, at most, and how often: so that it weighs a fifth of the budget. */
 const PERIODS_MS: readonly (readonly [number, number])[] = [
   [20, 1000],
   [100, 4000],
@@ -29,6 +30,7 @@ const PATIENCE_MS = 60_000;
 
 export class Confirmation {
   readonly #options: ConfirmationOptions;
+  #askedAt = 0;
   #answeredAt: number;
 
   constructor(options: ConfirmationOptions) {
@@ -37,11 +39,13 @@ export class Confirmation {
   }
 
   start(): void {
-    const quiet = this.#unsure();
-    const [, period] = PERIODS_MS.find(([most]) => quiet.length <= most)!;
-    this.#options.transport.setTimer(period, () => {
-      if (this.#options.signal.aborted) return;
-      void this.#ask().then(() => this.start());
+    const { transport, signal } = this.#options;
+    transport.setTimer(LOOK_MS, () => {
+      if (signal.aborted) return;
+      const unsure = this.#unsure();
+      const [, periodMs] = PERIODS_MS.find(([most]) => unsure.length <= most)!;
+      const due = unsure.length === 0 || transport.now() - this.#askedAt >= periodMs;
+      void (due ? this.#ask(unsure) : Promise.resolve()).then(() => this.start());
     });
   }
 
@@ -64,16 +68,13 @@ export class Confirmation {
     });
   }
 
-  async #ask(): Promise<void> {
+  async #ask(captures: readonly SymbolCapture[]): Promise<void> {
     const { transport, rest, signal, sentMs } = this.#options;
-    const asked = this.#unsure().map((capture) => {
+    const asked = captures.map((capture) => {
       const { doubt, symbol } = capture;
       return { capture, doubt, untilMs: sentMs(symbol) - REST_LAG_MS };
     });
-    if (asked.length === 0) {
-      this.#answeredAt = transport.now();
-      return;
-    }
+    if (asked.length > 0) this.#askedAt = transport.now();
     try {
       const lastIds = await rest.lastIds(
         asked.map(({ capture }) => capture.symbol),

@@ -24,7 +24,7 @@ interface Topic {
 }
 
 const LATENCY_MS = 4;
-/** Now and then a write takes long, as on a busy disk. */
+/** Now and then a call takes long, as on a busy disk. */
 const SLOW_SHARE = 0.003;
 const SLOW_MS = 2500;
 
@@ -34,9 +34,13 @@ export class MemoryLog {
   readonly #generations = new Map<string, number>();
   readonly #members = new Map<VirtualProcess, GroupMember[]>();
   readonly #groups: Groups;
+  readonly slowShare: number;
   #waiting = new Set<() => void>();
+  /** Until then, ms, no append returns. */
+  stuckUntilMs = 0;
 
-  constructor() {
+  constructor({ slowShare = SLOW_SHARE }: { readonly slowShare?: number } = {}) {
+    this.slowShare = slowShare;
     this.#groups = new Groups({
       partitions: (topic) => this.topic(topic).partitions.length,
       committed: (group, topic, partition) => this.committed(group, topic, partition),
@@ -140,6 +144,7 @@ class Client implements EventLog {
 
   async append(records: readonly NewRecord[]): Promise<readonly Position[]> {
     await this.#takesTime();
+    await this.#process.sleep(Math.max(0, this.#log.stuckUntilMs - this.#process.now()));
     const positions = this.#log.append(records, this.#process.now());
     // A process may die after its write and before it hears of it.
     await this.#takesTime();
@@ -204,7 +209,7 @@ class Client implements EventLog {
 
   #takesTime(): Promise<void> {
     const { network } = this.#process;
-    const slow = network.random.next() < SLOW_SHARE;
+    const slow = network.random.next() < this.#log.slowShare;
     return this.#process.sleep((slow ? SLOW_MS : LATENCY_MS) * network.random.next());
   }
 }
