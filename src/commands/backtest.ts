@@ -54,7 +54,7 @@ async function runTapes(options: BacktestCommand, policy: Policy, budgets: reado
   let read = 0;
   const {
     read: open,
-    bytes,
+    size,
     close,
   } = await openTapes(options.tape, {
     ...(options.symbol ? { symbol: options.symbol } : {}),
@@ -63,7 +63,7 @@ async function runTapes(options: BacktestCommand, policy: Policy, budgets: reado
       progress.show(count);
     },
   });
-  const progress = new Progress('backtest', bytes);
+  const progress = new Progress('backtest', size);
   try {
     return await backtest({
       tapes: open(),
@@ -72,7 +72,7 @@ async function runTapes(options: BacktestCommand, policy: Policy, budgets: reado
       trace:
         options.report !== undefined ? 'pictures' : options.labels !== undefined || options.sweep ? 'time' : 'none',
       ...(jobs === null
-        ? { threads: availableParallelism(), share: () => read / Math.max(1, bytes) }
+        ? { threads: availableParallelism(), share: () => read / Math.max(1, size) }
         : { threads: jobs }),
       ...(bars ? { onBar: (bar: Bar) => bars.write(bar) } : {}),
     });

@@ -32,13 +32,13 @@ export async function runTrain(options: TrainCommand): Promise<void> {
   let read = (_bytes: number): void => undefined;
   const {
     read: open,
-    bytes,
+    size,
     close,
   } = await openTapes(paths, {
     ...(options.symbol ? { symbol: options.symbol } : {}),
     onProgress: (count) => read(count),
   });
-  let progress = new Progress('train', bytes);
+  let progress = new Progress('train', size);
   try {
     const artefact = await train({
       tape: () => oneAfterTheOther(open()),
@@ -47,7 +47,7 @@ export async function runTrain(options: TrainCommand): Promise<void> {
       ...(exclude ? { exclude } : {}),
       onPass: (pass, of) => {
         progress.end();
-        progress = new Progress(`train, pass ${pass} of ${of}`, bytes);
+        progress = new Progress(`train, pass ${pass} of ${of}`, size);
         read = (count) => progress.show(count);
       },
     });
