@@ -1,6 +1,6 @@
 /** The log of many machines: the `EventLog` port on Apache Kafka. */
 import { randomUUID } from 'node:crypto';
-import type { MessageToProduce } from '@platformatic/kafka';
+import { Admin, type MessageToProduce } from '@platformatic/kafka';
 import { TapewatchError } from '../../market/error.ts';
 import { partitionOf } from '../../market/partition.ts';
 import type {
@@ -39,6 +39,8 @@ export interface KafkaLog extends EventLog {
   onRetry: ((reason: string) => void) | null;
 }
 
+/** Who starts wants to know soon that a login is refused. */
+const CONNECT_RETRIES = 2;
 /** Attempts after the first: enough for a broker to fail over, few enough to be told of an outage. */
 const RETRIES = 12;
 /** For what keeps its sequence numbers only while it goes on trying: about two minutes. */
@@ -88,7 +90,12 @@ class Kafka implements KafkaLog {
 
   async connect(): Promise<void> {
     const { brokers } = this.#options;
-    await this.#asking(`Connecting to ${brokers.join(', ')}`, () => this.#topics.brokers());
+    const admin = new Admin(this.#client('connect', CONNECT_RETRIES));
+    try {
+      await this.#asking(`Connecting to ${brokers.join(', ')}`, () => new Topics(admin).brokers());
+    } finally {
+      await admin.close().catch(() => undefined);
+    }
   }
 
   async ensureTopics(specs: readonly TopicSpec[]): Promise<void> {

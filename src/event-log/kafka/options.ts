@@ -1,4 +1,5 @@
 /** How to reach a Kafka cluster, and what of it every client of ours is given. */
+import { isIP } from 'node:net';
 import type { BaseOptions, SASLOptions } from '@platformatic/kafka';
 import { idsOf } from './errors.ts';
 
@@ -69,9 +70,14 @@ export function clientOptions(options: KafkaOptions, role: string, retries: numb
         : Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(attempt, 6)),
     connectTimeout: CONNECT_MS,
     requestTimeout: REQUEST_MS,
-    ...(tls ? { tls: { ...tls }, tlsServerName: true } : {}),
+    ...(tls ? { tls: { ...tls }, tlsServerName: !brokers.every(isAddress) } : {}),
     ...(sasl ? { sasl: saslOptions(sasl) } : {}),
   };
+}
+
+/** A name of the server (SNI) must not be an address. */
+function isAddress(broker: string): boolean {
+  return isIP(broker.slice(0, broker.lastIndexOf(':')).replace(/^\[|\]$/g, '')) !== 0;
 }
 
 function saslOptions(sasl: KafkaSasl): SASLOptions {
