@@ -32,11 +32,10 @@ function planned(): Tape {
 }
 
 /** What was reached during the label, in multiples of the record of the hour before. */
-function sizeOf(label: Label, trades: readonly TradeText[], tick: number): number {
+function sizeOf(label: Label, trades: readonly TradeText[], orders: readonly TakerOrder[], tick: number): number {
   const startUs = Math.round(label.start * 1000);
   const endUs = Math.round(label.end * 1000);
   const second = Math.floor(startUs / 1e6);
-  const orders = takerOrders(trades);
   const before = orders.filter(({ us }) => us < startUs && us >= (second - 3600) * 1e6);
   const during = orders.filter(({ us }) => us >= startUs && us <= endUs);
   const hour = new Seconds(orders, second - 3600, second);
@@ -111,9 +110,11 @@ function missingBefore(trades: readonly TradeText[], us: number): number {
 
 test(`labels keep their size: measured on the tape, it is within bounds of the one asked (seed ${SEED})`, () => {
   const { ticks, bySymbol, labels } = planned();
+  const orders = new Map([...bySymbol].map(([symbol, trades]) => [symbol, takerOrders(trades)]));
   const wrong: string[] = [];
   for (const label of labels) {
-    const size = sizeOf(label, bySymbol.get(label.symbol)!, ticks.get(label.symbol)!);
+    const { symbol } = label;
+    const size = sizeOf(label, bySymbol.get(symbol)!, orders.get(symbol)!, ticks.get(symbol)!);
     // What is usual goes on meanwhile: it adds to a small anomaly more than to a large one.
     if (!(size > 0.7 * label.size && size < 1.4 * label.size + 0.6))
       wrong.push(`${label.kind} of size ${label.size} on ${label.symbol} measures ${size.toFixed(2)}`);
