@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { KINDS, type Kind, SEVERITIES, type Severity } from '../../src/market/records.ts';
 import { address, hrefOf, setQuery } from './address.ts';
 import { acknowledge, dismiss, type Incident, incidents, loadMore, nextCursor, ring } from './alerts.ts';
-import { beat, now } from './market.ts';
+import { now, tick } from './market.ts';
 import { popups, sound } from './preferences.ts';
 import { ago, arrowOf, clock, day, detailOf, kindName, onceIn, SEVERITY_RANK } from './words.ts';
 import { TokenForm, useWrite } from './write.tsx';
@@ -12,7 +12,7 @@ const NARROW_MAX = 100;
 const WIDE_STEP = 200;
 
 export function AlertFeed() {
-  void beat.value;
+  void tick.value;
   const list = incidents.value.filter(({ dismissed }) => !dismissed).slice(0, NARROW_MAX);
   return (
     <section class="feed" aria-label="Alerts">

@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { isFeedLost, report } from './health.ts';
-import { beat, now, rows } from './market.ts';
+import { now, rows, tick } from './market.ts';
 import { link } from './stream.ts';
 import { ago, duration, short } from './words.ts';
 
@@ -27,7 +27,7 @@ export function overall(): { readonly state: State; readonly text: string } {
 }
 
 export function HealthView() {
-  void beat.value;
+  void tick.value;
   return (
     <section class="health" aria-labelledby="health-title">
       <header class="view-head">
@@ -112,9 +112,7 @@ function lines(): readonly Line[] {
 /** Feed lost, exchange halted and server gone are three different things, and look and read so. */
 export function Banners() {
   const back = useSignal<number | null>(null);
-  const tick = useSignal(0);
   useEffect(() => {
-    const timer = setInterval(() => tick.value++, 1000);
     let goneSince: number | null = null;
     const off = link.subscribe(({ state, since }) => {
       if (state === 'gone') goneSince ??= since;
@@ -126,13 +124,9 @@ export function Banners() {
         }, 8000);
       }
     });
-    return () => {
-      clearInterval(timer);
-      off();
-    };
+    return off;
   }, []);
   void tick.value;
-  void beat.value;
   const { state, since } = link.value;
   const gone = state === 'gone' ? Math.round((Date.now() - since) / 1000) : null;
   const feedLost = gone === null && report.value !== null && isFeedLost(report.value);

@@ -37,4 +37,7 @@ void run({
   back: () => void loadAll(),
 });
 // What stands still has to be seen to grow old.
-setInterval(market.changed, 1000);
+setInterval(() => {
+  market.changed();
+  market.tick.value++;
+}, 1000);

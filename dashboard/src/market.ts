@@ -37,8 +37,10 @@ export interface WatchAnswer {
 }
 
 export const rows: Map<string, Row> = new Map();
-/** Raised when rows changed, at most four times a second; and each second for what only grows old. */
+/** Raised when rows changed, at most four times a second. */
 export const beat = signal(0);
+/** Raised each second, for what only grows old. */
+export const tick = signal(0);
 /** Whether the first answer is there. */
 export const isLoaded = signal(false);
 /** Event time of the newest bar, ms. */

@@ -34,6 +34,8 @@ test('the installed command simulates a market and finds its anomalies', () => {
   });
   assert.ok(out.split('\n').length > 2);
   assert.ok(!existsSync(join(folder, 'node_modules/tapewatch/src')));
+  // The package brings its page built: who installs it has no Vite.
+  assert.ok(existsSync(join(folder, 'node_modules/tapewatch/dist/dashboard/index.html')));
 });
 
 test('the forest is a library of its own, with types', () => {
