@@ -169,8 +169,12 @@ async function recentBars(symbol: string, interval_s: number, signal: AbortSigna
   return [...items.slice(-2 * CANDLES, -1), ...running.items];
 }
 
+/** Looks further back where a stretch has none: the feed may have been lost for a while. */
 async function barsBefore(symbol: string, interval_s: number, beforeMs: number): Promise<readonly Bar[]> {
-  const from = beforeMs - CANDLES * interval_s * 1000;
-  const { items } = await get<Bars>(`v1/bars?symbol=${symbol}&interval=${interval_s}&from=${from}&to=${beforeMs}`);
-  return items;
+  for (const stretch of [1, 8, 64]) {
+    const from = beforeMs - stretch * CANDLES * interval_s * 1000;
+    const { items } = await get<Bars>(`v1/bars?symbol=${symbol}&interval=${interval_s}&from=${from}&to=${beforeMs}`);
+    if (items.length > 0) return items;
+  }
+  return [];
 }

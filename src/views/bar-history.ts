@@ -5,7 +5,7 @@ import type { Bar } from '../market/records.ts';
 /** Bars of neighbours in a partition lie at most this far out of order, ms: symbols are told at their own next trade. */
 const DISORDER_MS = 120_000;
 /** Records looked at for one answer. */
-const READ_MAX = 400_000;
+const READ_MAX = 100_000;
 
 export interface BarRange {
   readonly topic: string;
@@ -16,37 +16,32 @@ export interface BarRange {
   readonly to: number;
 }
 
-/** In order of time; where the range is larger than may be read, its beginning. */
-export async function readBars(log: EventLog, range: BarRange): Promise<Bar[]> {
+/** In order of time; where the range is larger than may be read, its end: an earlier range then goes on from there. */
+export async function readBars(log: EventLog, range: BarRange, readMax: number = READ_MAX): Promise<Bar[]> {
   const { topic, partition, symbol, from, to } = range;
   const { first, end } = await log.bounds(topic, partition);
   const found: Bar[] = [];
-  let looked = 0;
-  for (let at = await offsetAt(log, range, first, end); at < end && looked < READ_MAX; ) {
+  const start = await offsetAt(log, range, from - DISORDER_MS, first, end);
+  const stop = await offsetAt(log, range, to + DISORDER_MS, start, end);
+  for (let at = Math.max(start, stop - readMax); at < stop; ) {
     const { records, next } = await log.read(topic, partition, at);
     if (records.length === 0) break;
-    looked += records.length;
-    let newest = 0;
     for (const { key, value } of records) {
-      if (!value) continue;
-      // The key tells whose it is, so that the others need not be decoded; the last tells how far time has come.
-      if (key === symbol) {
-        const bar = JSON.parse(Buffer.from(value).toString()) as Bar;
-        if (bar.timestamp >= from && bar.timestamp < to) found.push(bar);
-      }
+      // The key tells whose it is, so that the others need not be decoded.
+      if (key !== symbol || !value) continue;
+      const bar = JSON.parse(Buffer.from(value).toString()) as Bar;
+      if (bar.timestamp >= from && bar.timestamp < to) found.push(bar);
     }
-    const last = records.at(-1)?.value;
-    if (last) newest = (JSON.parse(Buffer.from(last).toString()) as Bar).timestamp;
-    if (newest >= to + DISORDER_MS) break;
     at = next;
   }
   return found;
 }
 
-/** An offset before which no bar of the range stands. */
+/** The first offset, about, of a bar stamped at or after `time`. */
 async function offsetAt(
   log: EventLog,
-  { topic, partition, from }: BarRange,
+  { topic, partition }: BarRange,
+  time: number,
   first: number,
   end: number,
 ): Promise<number> {
@@ -57,7 +52,7 @@ async function offsetAt(
     const { records } = await log.read(topic, partition, middle, { maxRecords: 1 });
     const value = records[0]?.value;
     const timestamp = value ? (JSON.parse(Buffer.from(value).toString()) as Bar).timestamp : Number.POSITIVE_INFINITY;
-    if (timestamp < from - DISORDER_MS) low = middle + 1;
+    if (timestamp < time) low = middle + 1;
     else high = middle;
   }
   return low;

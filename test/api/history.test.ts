@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openEmbeddedLog } from '../../src/event-log/embedded/embedded-log.ts';
+import type { EventLog } from '../../src/event-log/event-log.ts';
 import { topicNames, topicSpecs } from '../../src/event-log/topics.ts';
 import { encodeBar } from '../../src/market/codec.ts';
 import type { Bar } from '../../src/market/records.ts';
+import { readBars } from '../../src/views/bar-history.ts';
 import { Views } from '../../src/views/views.ts';
 
 const START = 1_760_000_000_000;
@@ -29,7 +31,7 @@ const barOf = (symbol: string, second: number): Bar => ({
   level: 5,
 });
 
-async function withViews(recent: number, use: (views: Views) => Promise<void>): Promise<void> {
+async function withViews(recent: number, use: (views: Views, log: EventLog) => Promise<void>): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'tapewatch-history-'));
   const log = await openEmbeddedLog({ dir, now: Date.now });
   const topics = topicNames('');
@@ -47,7 +49,7 @@ async function withViews(recent: number, use: (views: Views) => Promise<void>): 
   try {
     while (views.symbol('AUSDT')?.bars.at(-1)?.close !== SECONDS - 1 || !views.symbol('HUSDT'))
       await new Promise((resolve) => setTimeout(resolve, 5));
-    await use(views);
+    await use(views, log);
   } finally {
     stop.abort();
     await running;
@@ -72,6 +74,16 @@ test('bars before those held come from the log, whole, in order and none twice',
       [500, 501, 502],
     );
     assert.deepEqual(await views.bars('BUSDT', START - 9000, START), []);
+  });
+});
+
+test('of a range too large for one answer its end comes, so that the next begins where it stops', async () => {
+  await withViews(300, async (_, log) => {
+    const range = { topic: topicNames('').bars, partition: 0, symbol: 'AUSDT', from: START, to: START + 1_000_000 };
+    const bars = await readBars(log, range, 900);
+    assert.equal(bars.at(-1)?.close, 999);
+    assert.ok(bars.length > 50 && bars.length < 1000);
+    assert.ok(bars.every(({ close }, i) => close === bars[0]!.close + i));
   });
 });
 
