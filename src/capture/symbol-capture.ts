@@ -157,7 +157,7 @@ export class SymbolCapture {
 
   #take(trade: TradeText): void {
     this.#ledger.push(trade, this.#out);
-    this.#give();
+    if (this.#out.length > 0) this.#give();
     if (this.#ledger.heldBack === 0) return;
     if (this.#ledger.heldBack > HELD_MAX) this.#giveUp(this.#ledger.hole()!.last, 'hole');
     else this.#startRepair();
@@ -165,7 +165,6 @@ export class SymbolCapture {
 
   #give(): void {
     const out = this.#out;
-    if (out.length === 0) return;
     // A trade says that the symbol trades, whatever the last poll said.
     if (this.#halted) this.#tellStatus(false, out[0]!.timeUs / 1000);
     for (const trade of out) this.#options.trade(trade);
@@ -242,7 +241,7 @@ export class SymbolCapture {
     this.#options.gap(last - first + 1, 'lost');
     const since = promised > 0 ? { since: promised } : {};
     this.#options.control({ type: 'gap', symbol, timestamp, first, last, reason, ...since });
-    this.#give();
+    if (this.#out.length > 0) this.#give();
   }
 
   async #fetchHistory(first: TradeText): Promise<void> {

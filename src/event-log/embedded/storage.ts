@@ -11,6 +11,11 @@ interface Topic extends TopicSpec {
   readonly id: number;
 }
 
+interface End {
+  readonly key: Key;
+  offset: number;
+}
+
 /** A record's value in the table: when it was appended, its key and its value, in one buffer. */
 function pack(timestamp: number, key: string | null, value: Uint8Array | null): Buffer {
   const name = key === null ? null : Buffer.from(key);
@@ -40,6 +45,9 @@ export class Storage {
   readonly #root: RootDatabase<unknown, Key>;
   readonly #records: ReturnType<RootDatabase['openDB']>;
   readonly #topics = new Map<string, Topic>();
+  /** Where partitions end by what this process has appended, and those of them that the present transaction has moved. */
+  readonly #ends = new Map<string, End>();
+  readonly #moved = new Set<End>();
 
   constructor(dir: string) {
     this.#root = open<unknown, Key>({ path: dir, maxDbs: 4, compression: false, encoding: 'msgpack' });
@@ -53,10 +61,17 @@ export class Storage {
   /** Runs `write` in one transaction; resolves once it is on disk. */
   async transaction<T>(write: () => T): Promise<T> {
     try {
-      const result = await this.#root.transaction(write);
+      const result = await this.#root.transaction(() => {
+        const written = write();
+        for (const end of this.#moved) this.#root.putSync(end.key, end.offset);
+        this.#moved.clear();
+        return written;
+      });
       await this.#root.flushed;
       return result;
     } catch (error) {
+      this.#ends.clear();
+      this.#moved.clear();
       // lmdb tells why a commit failed by a promise of its own, which must not go unhandled.
       const { commitError } = error as { commitError?: Promise<never> };
       await commitError?.catch((cause: unknown) => {
@@ -92,14 +107,26 @@ export class Storage {
     const partition = record.partition ?? (record.key === null ? 0 : partitionOf(record.key, topic.partitions));
     if (partition >= topic.partitions)
       throw new TapewatchError('not_found', `Topic ${record.topic} has no partition ${partition}.`);
-    const end = this.#number(['end', topic.id, partition]);
-    const offset = at ?? end;
-    assert(offset >= end, 'an offset is given once');
-    this.#root.putSync(['end', topic.id, partition], offset + 1);
+    const end = this.#end(record.topic, topic.id, partition);
+    const offset = at ?? end.offset;
+    assert(offset >= end.offset, 'an offset is given once');
+    end.offset = offset + 1;
+    this.#moved.add(end);
     this.#records.putSync([topic.id, partition, offset], pack(timestamp, record.key, record.value));
     if (topic.cleanup === 'compact' && record.key !== null)
       this.#replaceLatest(topic.id, partition, record.key, offset, record.value);
     return { topic: record.topic, partition, offset };
+  }
+
+  #end(topic: string, id: number, partition: number): End {
+    const name = `${partition} ${topic}`;
+    let end = this.#ends.get(name);
+    if (!end) {
+      const key = ['end', id, partition];
+      end = { key, offset: this.#number(key) };
+      this.#ends.set(name, end);
+    }
+    return end;
   }
 
   #replaceLatest(id: number, partition: number, key: string, offset: number, value: Uint8Array | null): void {
