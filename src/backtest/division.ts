@@ -106,6 +106,10 @@ class Dispatcher {
   }
 
   async take(batch: readonly TapeRecord[]): Promise<void> {
+    if (this.#workers.length === 0) {
+      for (const record of batch) this.#step.push(record);
+      return;
+    }
     for (const record of batch) {
       if ('symbol' in record) {
         // Which epochs count is a matter of the whole tape, of which a thread sees a part.
