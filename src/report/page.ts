@@ -11,15 +11,15 @@ p{margin:6px 0}.lead{color:var(--soft);margin:0 0 20px}.soft{color:var(--soft)}.
 .figure b{display:block;font-size:24px;line-height:1.25;font-variant-numeric:tabular-nums;white-space:nowrap}.figure span{color:var(--soft);font-size:13px}
 table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}
 th{text-align:left;font-weight:500;color:var(--soft);font-size:13px;vertical-align:bottom}
-td,th{padding:6px 14px 6px 0;border-bottom:1px solid var(--line)}td.n,th.n{text-align:right}td.n{white-space:nowrap}td.n:last-child,th.n:last-child{padding-right:0}
+td,th{padding:6px 14px 6px 0;border-bottom:1px solid var(--line)}td.n,th.n{text-align:right}td.n,td:has(.meter){white-space:nowrap}td.n:last-child,th.n:last-child{padding-right:0}
 .scroll{overflow-x:auto;margin:10px 0 18px}dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 18px;margin:0;font-size:14px}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 .card{border:1px solid var(--line);border-radius:10px;padding:14px 18px 12px;margin:14px 0;break-inside:avoid}
 .head{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline}.head time{color:var(--soft);font-size:13px}
 .tag{border-radius:4px;padding:1px 7px;font-size:12px;font-weight:600;color:var(--ground)}
 .tag.notice{background:var(--notice)}.tag.warning{background:var(--warning)}.tag.critical{background:var(--critical)}
-.summary{margin:6px 0 10px}.chart{margin:10px 0 14px}.columns{display:grid;grid-template-columns:1fr 1fr;gap:6px 28px}
-@media (max-width:720px){.columns{grid-template-columns:1fr}}
+.summary{margin:6px 0 10px}.chart{margin:10px 0 14px}
+@media screen and (max-width:720px){.chart{overflow-x:auto}.chart svg{max-width:none;min-width:760px}main{padding:20px 16px 48px}}
 .meter{display:inline-block;width:90px;height:8px;border-radius:2px;background:var(--line);vertical-align:1px;margin-right:8px}
 .meter i{display:block;height:8px;border-radius:2px;background:var(--price)}
 footer{margin-top:48px;color:var(--soft);font-size:13px;border-top:1px solid var(--line);padding-top:12px}
