@@ -118,6 +118,73 @@ export function eventLogContract(name: string, open: () => Promise<Opened>): voi
     await first.leave();
   });
 
+  run(
+    'a reader gets what it has room for, and reads on from there; beyond the end there is nothing',
+    async ({ log }) => {
+      await log.append(['1', '2', '3', '4', '5'].map((value) => record('in', 'k', value, 1)));
+      const seen: string[][] = [];
+      let from = 0;
+      for (let i = 0; i < 20 && seen.flat().length < 5; i++) {
+        const { records, next } = await log.read('in', 1, from, { maxRecords: 2 });
+        assert.ok(records.length <= 2 && next >= from);
+        if (records.length > 0) seen.push(records.map(text));
+        from = next;
+      }
+      assert.deepEqual(seen.flat(), ['1', '2', '3', '4', '5']);
+      const { end } = await log.bounds('in', 1);
+      assert.ok(end >= from);
+      assert.deepEqual((await log.read('in', 1, end)).records, []);
+    },
+  );
+
+  run(
+    'groups do not know of each other; without an offset a member begins at the oldest record, or where it seeks',
+    async ({ log }) => {
+      const [, second] = await log.append([record('in', 'k', '1', 0), record('in', 'k', '2', 0)]);
+      const one = await log.join({ group: 'one', topic: 'in' });
+      const { partitions } = await nextOf(one, 'assigned');
+      assert.ok(partitions.every(({ committed }) => committed === null));
+      const batch = await nextOf(one, 'batch');
+      assert.equal(text(batch.records[0]!), '1');
+      await one.commit([], [{ topic: 'in', partition: 0, offset: batch.next }]);
+      await one.leave();
+      const two = await log.join({ group: 'two', topic: 'in' });
+      await nextOf(two, 'assigned');
+      two.seek(0, second!.offset);
+      assert.deepEqual((await nextOf(two, 'batch')).records.map(text), ['2']);
+      assert.equal(await log.committed('two', 'in', 0), null);
+      await two.leave();
+    },
+  );
+
+  run(
+    'a member that does not read shares partitions, may commit, and hears of nothing but its share',
+    async ({ log }) => {
+      await log.append([record('in', 'k', '1', 0)]);
+      const first = await log.join({ group: 'writers', topic: 'in', read: false });
+      const alone = await nextOf(first, 'assigned');
+      assert.equal(alone.partitions.length, 3);
+      const offsets = alone.partitions.map(({ topic, partition }) => ({ topic, partition, offset: 0 }));
+      await first.commit([], offsets);
+      const second = await log.join({ group: 'writers', topic: 'in', read: false });
+      const share = nextOf(second, 'assigned');
+      const { kind } = await first.next(AbortSignal.timeout(20_000));
+      assert.equal(kind, 'revoked');
+      const { partitions: shared, generation } = await share;
+      assert.ok(shared.length > 0 && generation > alone.generation);
+      await second.leave();
+      const missing = new Set(shared.map(({ partition }) => partition));
+      while (missing.size > 0) {
+        const event = await first.next(AbortSignal.timeout(20_000));
+        assert.notEqual(event.kind, 'batch');
+        if (event.kind !== 'assigned') continue;
+        assert.ok(event.generation >= generation);
+        for (const { partition } of event.partitions) missing.delete(partition);
+      }
+      await first.leave();
+    },
+  );
+
   run('a compacted topic keeps the last of each key, and forgets a key by a tombstone', async ({ log, reopen }) => {
     await log.append([record('state', 'a', '1'), record('state', 'b', '2'), record('state', 'a', '3')]);
     await log.append([{ topic: 'state', key: 'b', value: null }]);
