@@ -175,3 +175,27 @@ test('a stream resumes after the anomaly a client saw last', async () => {
   assert.match(text, /id: 1\nevent: anomaly\ndata: \{"id":"BTCUSDT:market:7:1"/);
   assert.ok(!text.includes('market:7:0'));
 });
+
+test('a stream of trades is bounded: of a burst the newest come, the last of them last', async () => {
+  const { port } = app.server.address() as AddressInfo;
+  const abort = new AbortController();
+  const stream = await fetch(`http://127.0.0.1:${port}/v1/stream?symbol=BTCUSDT`, { signal: abort.signal });
+  const burst = Array.from({ length: 400 }, (_, i) => {
+    const trade = { timeUs: 2e9 + i, symbol: 'BTCUSDT', id: 100 + i, price: '2.00', volume: '1', side: 'buy' as const };
+    return { topic: topicNames('').trades, key: 'BTCUSDT', value: Buffer.from(encodeTrade(trade)) };
+  });
+  await log.append(burst);
+  let text = '';
+  for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (text.includes('"id":499,')) break;
+  }
+  abort.abort();
+  const ids = [...text.matchAll(/event: trade\ndata: .*"id":(\d+),/g)].map(([, id]) => Number(id));
+  assert.equal(ids.at(-1), 499);
+  assert.ok(ids.length < 400, 'every trade of a burst came');
+  assert.deepEqual(
+    ids,
+    [...ids].sort((a, b) => a - b),
+  );
+});

@@ -2,15 +2,27 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { TapewatchError } from '../../market/error.ts';
-import type { StoredAnomaly, Views } from '../../views/views.ts';
+import type { Trade } from '../../market/records.ts';
+import type { StoredAnomaly, ViewEvent, Views } from '../../views/views.ts';
 
 const CLIENTS_MAX = 1000;
 /** Bytes a client may leave unread before it is dropped. */
 const UNREAD_BYTES_MAX = 1 << 20;
 const COMMENT_MS = 15_000;
+/** Trades are sent together, this often and at most so many: of more only the newest, as a tape shows them. */
+const TRADES_MS = 100;
+const TRADES_MAX = 100;
 
 export function streamRoutes(views: Views): FastifyPluginAsyncTypebox {
   let clients = 0;
+  let latest: ViewEvent | null = null;
+  let text = '';
+  // One event goes to every client in turn: it is written out once.
+  const textOf = (event: Exclude<ViewEvent, { type: 'trade' }>): string => {
+    if (event !== latest) text = written(event);
+    latest = event;
+    return text;
+  };
   return async (app) => {
     const query = Type.Object({ symbol: Type.Optional(Type.String({ pattern: '^[A-Z0-9]{1,20}$' })) });
     app.get('/stream', { schema: { querystring: query } }, (request, reply) => {
@@ -28,25 +40,42 @@ export function streamRoutes(views: Views): FastifyPluginAsyncTypebox {
         raw.write(text);
         if (raw.writableLength > UNREAD_BYTES_MAX) raw.destroy();
       };
-      const sendAnomaly = ({ offset, anomaly }: StoredAnomaly): void =>
-        send(`id: ${offset}\nevent: anomaly\ndata: ${JSON.stringify(anomaly)}\n\n`);
       const last = Number(request.headers['last-event-id'] ?? Number.NaN);
       send(': tapewatch\n\n');
-      if (Number.isInteger(last)) for (const stored of views.after(last)) sendAnomaly(stored);
+      if (Number.isInteger(last)) for (const stored of views.after(last)) send(anomalyText(stored));
+      let trades: Trade[] = [];
       const off = views.on((event) => {
-        if (event.type === 'anomaly') sendAnomaly(event.stored);
-        else if (event.type === 'bar') send(`event: bar\ndata: ${JSON.stringify(event.bar)}\n\n`);
-        else if (event.type === 'status') send(`event: status\ndata: ${JSON.stringify(event.status)}\n\n`);
-        else if (event.type === 'annotation') send(`event: annotation\ndata: ${JSON.stringify(event.annotation)}\n\n`);
-        else if (event.trade.symbol === symbol) send(`event: trade\ndata: ${JSON.stringify(event.trade)}\n\n`);
+        if (event.type !== 'trade') send(textOf(event));
+        else if (event.trade.symbol === symbol) trades.push(event.trade);
       });
+      const flush = setInterval(() => {
+        if (trades.length === 0) return;
+        send(
+          trades
+            .slice(-TRADES_MAX)
+            .map((trade) => `event: trade\ndata: ${JSON.stringify(trade)}\n\n`)
+            .join(''),
+        );
+        trades = [];
+      }, TRADES_MS);
       const comment = setInterval(() => send(': still here\n\n'), COMMENT_MS);
       clients++;
       raw.on('close', () => {
         clients--;
         clearInterval(comment);
+        clearInterval(flush);
         off();
       });
     });
   };
+}
+
+function written(event: Exclude<ViewEvent, { type: 'trade' }>): string {
+  if (event.type === 'anomaly') return anomalyText(event.stored);
+  const value = event.type === 'bar' ? event.bar : event.type === 'status' ? event.status : event.annotation;
+  return `event: ${event.type}\ndata: ${JSON.stringify(value)}\n\n`;
+}
+
+function anomalyText({ offset, anomaly }: StoredAnomaly): string {
+  return `id: ${offset}\nevent: anomaly\ndata: ${JSON.stringify(anomaly)}\n\n`;
 }
