@@ -25,7 +25,7 @@ const START = Date.UTC(2026, 0, 5);
 const BUDGET = '24';
 const TRADES = 150_000;
 
-test(`${KILLS} kills lose nothing and double nothing (seed ${SEED})`, { timeout: 600_000 }, async () => {
+test(`${KILLS} kills lose nothing and double nothing (seed ${SEED})`, { timeout: 600_000 }, async (t) => {
   const random = new Random(SEED);
   const trades = marketTape(TRADES, { seed: SEED, symbols: 4, startMs: START, quiet_s: 3650, every_s: 60 });
   const span_s = trades.at(-1)!.timeUs / 1e6 - START / 1000;
@@ -44,6 +44,8 @@ test(`${KILLS} kills lose nothing and double nothing (seed ${SEED})`, { timeout:
       return trades.slice(from, at);
     },
   });
+  // Also where an assertion fails: a socket left open would keep the whole run alive.
+  t.after(() => exchange.stop());
   const dir = mkdtempSync(join(tmpdir(), 'tapewatch-kill-'));
   const symbols = [...new Set(trades.map(({ symbol }) => symbol))].join(',');
   const options = [
@@ -79,7 +81,6 @@ test(`${KILLS} kills lose nothing and double nothing (seed ${SEED})`, { timeout:
   const [code] = (await exited) as [number];
   assert.equal(code, 0);
   assert.ok(Date.now() - asked < 5000, 'Ctrl-C stops within 5 s');
-  await exchange.stop();
   assertSameLines(await logged(dir), await backtestLines([trades.map(asTrade)], policyOf({ budget: BUDGET })));
   rmSync(dir, { recursive: true });
 });
