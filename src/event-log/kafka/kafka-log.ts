@@ -41,8 +41,12 @@ export interface KafkaLog extends EventLog {
 
 /** Who starts wants to know soon that a login is refused. */
 const CONNECT_RETRIES = 2;
-/** Attempts after the first: enough for a broker to fail over, few enough to be told of an outage. */
+/** Attempts of a member's requests after the first: enough for a broker to fail over. */
 const RETRIES = 12;
+/** Of questions: few, since the client asks a dead broker again; then anew, with fresh metadata. */
+const ASK_RETRIES = 2;
+const ASK_AGAIN_MS = 300;
+const PATIENCE_MS = 90_000;
 /** For what keeps its sequence numbers only while it goes on trying: about two minutes. */
 const APPEND_RETRIES = 120;
 const STEP_RETRIES = 8;
@@ -71,13 +75,14 @@ class Kafka implements KafkaLog {
   readonly #appender: Appender;
   readonly #members = new Set<Member>();
   readonly #partitions = new Map<string, number>();
+  #closed = false;
   onRetry: ((reason: string) => void) | null = null;
 
   constructor(options: KafkaOptions) {
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
     this.#options = { ...DEFAULTS, ...given } as KafkaOptions & typeof DEFAULTS;
     const { compression, lingerMs, batchBytes } = this.#options;
-    this.#offsets = new Offsets(this.#client('admin', RETRIES), this.#whole('none'));
+    this.#offsets = new Offsets(this.#client('admin', ASK_RETRIES), this.#whole('none'));
     this.#topics = new Topics(this.#offsets.admin);
     this.#fetcher = new Fetcher(this.#client('read', 0), this.#whole('none'));
     this.#appender = new Appender({
@@ -92,7 +97,9 @@ class Kafka implements KafkaLog {
     const { brokers } = this.#options;
     const admin = new Admin(this.#client('connect', CONNECT_RETRIES));
     try {
-      await this.#asking(`Connecting to ${brokers.join(', ')}`, () => new Topics(admin).brokers());
+      await new Topics(admin).brokers();
+    } catch (error) {
+      throw kafkaError(`Connecting to ${brokers.join(', ')}`, error);
     } finally {
       await admin.close().catch(() => undefined);
     }
@@ -239,6 +246,7 @@ class Kafka implements KafkaLog {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all([...this.#members].map((member) => member.leave()));
     await Promise.all([this.#fetcher.close(), this.#appender.close()]);
     await this.#offsets.close();
@@ -278,11 +286,17 @@ class Kafka implements KafkaLog {
     });
   }
 
+  /** Asks again while brokers are away: one that dies takes seconds to be replaced, and a restore must not end by it. */
   async #asking<T>(what: string, ask: () => Promise<T>): Promise<T> {
-    try {
-      return await ask();
-    } catch (error) {
-      throw kafkaError(what, error);
+    const patience = AbortSignal.timeout(PATIENCE_MS);
+    for (;;) {
+      try {
+        return await ask();
+      } catch (cause) {
+        const error = kafkaError(what, cause);
+        if (!error.retryable || patience.aborted || this.#closed) throw error;
+        await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+      }
     }
   }
 }

@@ -81,12 +81,18 @@ export class Offsets {
   }
 
   async #list(topic: string, timestamp: bigint, partitions: number[]): Promise<readonly number[]> {
-    const offsets = await this.#consumer.listOffsets({
-      topics: [topic],
-      partitions: { [topic]: partitions },
-      timestamp,
-      isolationLevel: READ_COMMITTED,
-    });
-    return offsets.get(topic)!.map(Number);
+    try {
+      const offsets = await this.#consumer.listOffsets({
+        topics: [topic],
+        partitions: { [topic]: partitions },
+        timestamp,
+        isolationLevel: READ_COMMITTED,
+      });
+      return offsets.get(topic)!.map(Number);
+    } catch (error) {
+      // The client goes on asking the leader it knows: who asks again is to find the new one.
+      this.#consumer.clearMetadata();
+      throw error;
+    }
   }
 }
