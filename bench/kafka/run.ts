@@ -80,7 +80,7 @@ async function throughput(brokers: readonly string[], trades: number): Promise<v
   await bench.log.close();
 }
 
-/** From the append of the trade that raised it to where a read_committed reader has the anomaly. */
+/** From the append of the trade that raised it (before it is batched) to where a read_committed reader has the anomaly. */
 async function latency(brokers: readonly string[], rate: number, trades: number): Promise<void> {
   const bench = await fresh(brokers, `latency-${rate}`);
   const tape = tapeOf({ seed: 2, symbols: 200, trades });
@@ -96,8 +96,8 @@ async function latency(brokers: readonly string[], rate: number, trades: number)
       const { records, next } = await bench.log.read('anomalies', 0, at, { waitMs: 1000, signal: stop.signal });
       const now = performance.now();
       for (const { value } of records) {
-        const { symbol, phase, evidence } = JSON.parse(String(value)) as Anomaly;
-        if (phase !== 'close') seen.set(`${symbol} ${evidence.lastTradeId}`, now);
+        const anomaly = JSON.parse(String(value)) as Anomaly;
+        if (anomaly.phase === 'open') seen.set(causeOf(anomaly), now);
       }
       at = next;
     }
@@ -118,10 +118,16 @@ async function latency(brokers: readonly string[], rate: number, trades: number)
     .sort((a, b) => a - b);
   const share = (q: number): string => times[Math.min(times.length - 1, Math.floor(q * times.length))]!.toFixed(0);
   print(
-    `latency at ${Math.round(offered)} trades/s: p50 ${share(0.5)} ms, p99 ${share(0.99)} ms over ${times.length} anomaly records`,
+    `latency at ${Math.round(offered)} trades/s: p50 ${share(0.5)} ms, p99 ${share(0.99)} ms over ${times.length} incidents opened`,
   );
   await writer.close();
   await bench.log.close();
+}
+
+/** The trade that raised it: the one it is named after, or, where a second did (`ID@SECOND`), the next, which ended it. */
+function causeOf({ id, symbol }: Anomaly): string {
+  const [trade, second] = id.split(':')[2]!.split('@');
+  return `${symbol} ${Number(trade) + (second === undefined ? 0 : 1)}`;
 }
 
 async function feedTimed(
