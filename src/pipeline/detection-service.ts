@@ -27,7 +27,8 @@ export interface DetectionServiceOptions {
 }
 
 const SNAPSHOT_MS = 30_000;
-const SNAPSHOT_RECORDS = 200_000;
+/** A process may own all partitions: what it replays after kill -9 is to take a second or two, at any rate of trades. */
+const SNAPSHOT_RECORDS = 10_000;
 
 interface Partition {
   readonly detector: TapeDetector;
