@@ -30,7 +30,7 @@ export async function runDemo(options: DemoCommand, version: string): Promise<vo
   const speed = Number(options.speed);
   if (!Number.isInteger(seed) || !(speed > 0))
     throw new TapewatchError('usage', '--seed must be a whole number, --speed a number above 0.');
-  const startMs = Date.now();
+  let startMs = Date.now();
   const market = new Market({
     seed,
     symbols: SYMBOLS,
@@ -40,7 +40,11 @@ export async function runDemo(options: DemoCommand, version: string): Promise<vo
     calm_s: CALM_S,
   });
   const before: TradeText[] = [];
-  for (let more = market.next(startMs); more.length > 0; more = market.next(startMs)) before.push(...more);
+  // Its past ends when it has been made, not when that began: what the demo shows is then as late as it really is.
+  for (let more = market.next(startMs); more.length > 0; more = market.next(startMs)) {
+    for (const trade of more) before.push(trade);
+    startMs = Date.now();
+  }
   const exchange = await startExchange({
     host: networkHost,
     port: 0,
@@ -48,6 +52,7 @@ export async function runDemo(options: DemoCommand, version: string): Promise<vo
     startMs,
     speed,
     faults: [],
+    waits: false,
     before,
     source: (untilMs) => market.next(untilMs),
   });

@@ -20,6 +20,8 @@ export interface ExchangeOptions {
   /** All trades up to a time, some at a call; empty where there are none yet, null at the end of the tape. */
   readonly source: (untilMs: number) => readonly TradeText[] | null;
   readonly faults: readonly Fault[];
+  /** Whether time stands still until somebody has subscribed to every symbol (true), so that nobody misses the first trade. */
+  readonly waits?: boolean;
   /** Trades from before the beginning, which REST knows. */
   readonly before?: readonly TradeText[];
 }
@@ -80,6 +82,8 @@ class Exchange {
   constructor(options: ExchangeOptions) {
     this.#options = options;
     this.#timeMs = options.startMs;
+    this.#begun = options.waits === false;
+    this.#realMs = options.host.now();
     this.#faults = [...options.faults];
     for (const trade of options.before ?? []) this.#archive.add(trade);
     this.rest = new Rest({
