@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { type BacktestOptions, backtest } from '../src/backtest/backtest.ts';
 import type { Policy } from '../src/detection/detector.ts';
+import { openEmbeddedLog } from '../src/event-log/embedded/embedded-log.ts';
+import { topicNames } from '../src/event-log/topics.ts';
 import { encodeAnomaly, encodeBar } from '../src/market/codec.ts';
 import type { TapeRecord, Trade, TradeText } from '../src/market/records.ts';
 import { Market, type MarketOptions } from '../src/simulator/market-model.ts';
@@ -48,6 +50,28 @@ export function addLine(lines: Map<string, string[]>, name: string, line: string
   const list = lines.get(name);
   if (list) list.push(line);
   else lines.set(name, [line]);
+}
+
+/** What detection wrote into a data folder that nobody uses now. */
+export async function loggedLines(dir: string): Promise<Lines> {
+  const log = await openEmbeddedLog({ dir, now: Date.now });
+  const lines = new Map<string, string[]>();
+  const topics = topicNames('');
+  for (const [kind, topic] of [
+    ['anomalies', topics.anomalies],
+    ['bars', topics.bars],
+  ] as const) {
+    for (let partition = 0; partition < (await log.partitions(topic)); partition++) {
+      for (let from = 0; ; ) {
+        const { records, next } = await log.read(topic, partition, from);
+        if (records.length === 0) break;
+        for (const { key, value } of records) addLine(lines, `${kind} ${key}`, String(value));
+        from = next;
+      }
+    }
+  }
+  await log.close();
+  return lines;
 }
 
 /** Live may go on after the tape's end only with what the heartbeats there bring forward: a silence, a close, a bar. */

@@ -133,7 +133,7 @@ export class SymbolCapture {
   confirm(doubt: number | null, lastId: number, untilMs: number): void {
     if (!this.#connected || this.#doubt !== doubt) return;
     this.#doubt = null;
-    this.#known = lastId;
+    this.#known = Math.max(this.#known, lastId);
     this.#confirmedMs = Math.max(this.#confirmedMs, untilMs);
     if (lastId > this.#ledger.lastId) this.#startRepair();
   }

@@ -36,7 +36,7 @@ const GROUP = 'detect';
 const LAG_MS = 2000;
 const RETENTION_MS = 3_600_000;
 const UNHANDLED_GRACE_MS = 500;
-const SHUT_DOWN_MS = 4000;
+const SHUT_DOWN_MS = 3000;
 
 /** Runs until Ctrl-C; resolves when all that was read is in the log. */
 export async function runLive(options: LiveOptions): Promise<void> {

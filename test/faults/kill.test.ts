@@ -11,12 +11,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { policyOf } from '../../src/commands/policy.ts';
-import { openEmbeddedLog } from '../../src/event-log/embedded/embedded-log.ts';
-import { topicNames } from '../../src/event-log/topics.ts';
 import { Random } from '../../src/market/random.ts';
 import { startExchange } from '../../src/simulator/exchange-server.ts';
 import { networkHost, processClock } from '../../src/transport/network.ts';
-import { addLine, assertSameLines, asTrade, backtestLines, marketTape } from '../tape-lines.ts';
+import { assertSameLines, asTrade, backtestLines, loggedLines, marketTape } from '../tape-lines.ts';
 
 const KILLS = Number(process.env['TAPEWATCH_KILLS'] ?? 2);
 const SEED = Number(process.env['TAPEWATCH_SEED'] ?? Date.now() % 100_000);
@@ -81,27 +79,6 @@ test(`${KILLS} kills lose nothing and double nothing (seed ${SEED})`, { timeout:
   const [code] = (await exited) as [number];
   assert.equal(code, 0);
   assert.ok(Date.now() - asked < 5000, 'Ctrl-C stops within 5 s');
-  assertSameLines(await logged(dir), await backtestLines([trades.map(asTrade)], policyOf({ budget: BUDGET })));
+  assertSameLines(await loggedLines(dir), await backtestLines([trades.map(asTrade)], policyOf({ budget: BUDGET })));
   rmSync(dir, { recursive: true });
 });
-
-async function logged(dir: string): Promise<Map<string, string[]>> {
-  const log = await openEmbeddedLog({ dir, now: Date.now });
-  const lines = new Map<string, string[]>();
-  const topics = topicNames('');
-  for (const [kind, topic] of [
-    ['anomalies', topics.anomalies],
-    ['bars', topics.bars],
-  ] as const) {
-    for (let partition = 0; partition < (await log.partitions(topic)); partition++) {
-      for (let from = 0; ; ) {
-        const { records, next } = await log.read(topic, partition, from);
-        if (records.length === 0) break;
-        for (const { key, value } of records) addLine(lines, `${kind} ${key}`, String(value));
-        from = next;
-      }
-    }
-  }
-  await log.close();
-  return lines;
-}
