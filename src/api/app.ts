@@ -4,12 +4,14 @@ import { fastifySwagger } from '@fastify/swagger';
 import { fastifySwaggerUi } from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyInstance, fastify } from 'fastify';
+import type { Policy } from '../detection/detector.ts';
 import { TapewatchError } from '../market/error.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Views } from '../views/views.ts';
 import { pageRoutes } from './routes/page.ts';
 import { readRoutes } from './routes/read.ts';
 import { type RecomputeOptions, recomputeRoutes } from './routes/recompute.ts';
+import { scoreRoutes } from './routes/score.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { watchRoutes } from './routes/watch.ts';
 import { type WriteOptions, writeRoutes } from './routes/write.ts';
@@ -24,6 +26,8 @@ export interface AppOptions {
   readonly write?: Omit<WriteOptions, 'views'>;
   /** Recomputes an anomaly from its tape; absent: it can't be asked for. */
   readonly recompute?: RecomputeOptions['recompute'];
+  /** The model and settings that /v1/score and /v1/detect judge by; absent: they aren't there. */
+  readonly policy?: Policy;
   /** Folder of the built dashboard, null where there is none. */
   readonly page?: string | null;
 }
@@ -74,7 +78,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(readRoutes(options.views), { prefix: '/v1' });
   await app.register(streamRoutes(options.views), { prefix: '/v1' });
   await app.register(watchRoutes(options), { prefix: '/v1' });
-  const { views, write, recompute } = options;
+  const { views, write, recompute, policy } = options;
+  if (policy) await app.register(scoreRoutes(policy), { prefix: '/v1' });
   if (write) await app.register(writeRoutes({ ...write, views }), { prefix: '/v1' });
   if (recompute) await app.register(recomputeRoutes({ views, recompute }), { prefix: '/v1' });
   if (options.page) await app.register(pageRoutes(options.page));

@@ -82,6 +82,7 @@ export async function runLive(options: LiveOptions): Promise<void> {
     page: await pageFolder(),
     write: { log, topics, token: values['token'] as string },
     recompute: recomputing(log, options.policy),
+    policy: options.policy,
     notReady: () => (service.isReady ? null : 'State is being restored.'),
   });
   const address = await app

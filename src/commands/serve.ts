@@ -42,6 +42,7 @@ export async function runServe(options: OptionsByName, version: string): Promise
     page: await pageFolder(),
     write: { log, topics, token: values['token'] as string },
     recompute: recomputing(log, policyOf({})),
+    policy: policyOf({}),
   });
   const port = values['port'] as number;
   const address = await app
