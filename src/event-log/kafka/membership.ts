@@ -42,8 +42,10 @@ const REJOIN_MS = 500;
 /** A broker that fails over is silent for a while: that is no reason to start anew. */
 const STALL_MS = 30_000;
 const REBALANCE_MS = 10_000;
+const FENCINGS_MAX = 4;
+const FENCINGS_MS = 30_000;
 
-/** Sees the one answer that the client takes for a mishap: another process runs under this member's instance name. */
+/** Sees the answer that the client takes for a mishap: another process may run under this member's instance name. */
 class GroupConsumer extends Consumer {
   onTaken: () => void = () => undefined;
 
@@ -65,6 +67,7 @@ export class Membership {
   readonly #consumer: GroupConsumer;
   #beats = new Set<() => void>();
   #rejoining = false;
+  #fencings = 0;
   #over = false;
 
   constructor(options: MembershipOptions) {
@@ -86,7 +89,7 @@ export class Membership {
     const consumer = new GroupConsumer(settings);
     this.#consumer = consumer;
     consumer.topics.track(topic);
-    consumer.onTaken = () => this.#taken();
+    consumer.onTaken = () => this.#fenced();
     consumer.on('consumer:group:join', (payload: ConsumerGroupJoinPayload) => this.#join(payload));
     consumer.on('consumer:heartbeat:end', () => this.#beat());
     consumer.on('consumer:heartbeat:stalled', () => void this.#rejoin());
@@ -122,6 +125,16 @@ export class Membership {
     const partitions = assignments?.find((assignment) => assignment.topic === topic)?.partitions ?? [];
     joined({ generation: generationId!, memberId, partitions });
     this.#beat();
+  }
+
+  /**
+   * Once may be this process's own doing: a join whose answer was lost with its broker, and that was made again, fences the
+   * first. Two processes fence each other in turn, and the older comes to the limit first.
+   */
+  #fenced(): void {
+    this.#fencings++;
+    setTimeout(() => this.#fencings--, FENCINGS_MS).unref();
+    if (this.#fencings >= FENCINGS_MAX) this.#taken();
   }
 
   #taken(): void {
