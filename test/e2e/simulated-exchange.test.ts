@@ -33,6 +33,8 @@ async function live(trades: readonly TradeText[], faults: string, restarts: numb
     speed: 2000,
     faults: parseFaults(faults),
     source: (untilMs) => {
+      // Null, so that simulated time ends with the tape: else hours of silence would follow, and be told.
+      if (at === trades.length) return null;
       const from = at;
       while (at < trades.length && trades[at]!.timeUs <= untilMs * 1000) at++;
       return trades.slice(from, at);
