@@ -248,7 +248,7 @@ export function readSettings(
   const faults: string[] = [];
   const values: Record<string, string | number | readonly string[]> = {};
   for (const row of SETTINGS) {
-    const variable = `TAPEWATCH_${row.key.toUpperCase().replaceAll('-', '_')}`;
+    const variable = variableOf(row.key);
     const given = options[row.key] ?? environment[variable];
     const name = options[row.key] === undefined && given !== undefined ? variable : `--${row.key}`;
     const text = given ?? row.default;
@@ -269,6 +269,19 @@ function readList({ min = 0, each, unit }: Row, text: string, name: string, faul
   for (const item of items)
     if (!pattern.test(item)) faults.push(`${name} has ${JSON.stringify(item)}: it must be ${words}.`);
   return items;
+}
+
+/** Keys that an option or a variable sets, so that no default speaks. */
+export function givenSettings(
+  options: Readonly<Record<string, string | undefined>>,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): ReadonlySet<string> {
+  const given = SETTINGS.filter(({ key }) => (options[key] ?? environment[variableOf(key)]) !== undefined);
+  return new Set(given.map(({ key }) => key));
+}
+
+function variableOf(key: string): string {
+  return `TAPEWATCH_${key.toUpperCase().replaceAll('-', '_')}`;
 }
 
 function readNumber(row: Row, text: string, name: string, faults: string[]): number {

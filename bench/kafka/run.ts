@@ -13,6 +13,7 @@ import type { EventLog, GroupMember } from '../../src/event-log/event-log.ts';
 import { type KafkaLog, openKafkaLog } from '../../src/event-log/kafka/kafka-log.ts';
 import { topicNames, topicSpecs } from '../../src/event-log/topics.ts';
 import type { Anomaly, TradeText } from '../../src/market/records.ts';
+import { ModelRegistry } from '../../src/model/registry.ts';
 import { DetectionService } from '../../src/pipeline/detection-service.ts';
 import { processClock } from '../../src/transport/network.ts';
 import { noBroker, someBroker } from '../../test/kafka/broker.ts';
@@ -199,6 +200,7 @@ async function restore(brokers: readonly string[], trades: number): Promise<void
     topics: topicNames(''),
     group: 'detect',
     policy: policyOf({ budget: BUDGET }),
+    policies: new ModelRegistry(log, topicNames('').models),
     now: Date.now,
     events: {
       restored: (_, records) => {

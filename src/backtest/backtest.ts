@@ -1,6 +1,7 @@
 /** Tapes through the same step as live: their anomalies in one order, for one or several policies, on one or several cores. */
 import type { Policy } from '../detection/detector.ts';
 import type { Anomaly, Bar, TapeRecord } from '../market/records.ts';
+import type { Resolve } from '../pipeline/tape-detector.ts';
 import { dividedStep } from './division.ts';
 import { Step, type StepOptions, type StepResult } from './step.ts';
 import { byPlace, type Stretch } from './trace.ts';
@@ -11,10 +12,11 @@ export interface BacktestOptions {
   readonly policy: Policy;
   /** Other policies with the same model, over the same records: for a sweep. */
   readonly variants?: readonly Policy[];
-  readonly resolve?: NonNullable<StepOptions['resolve']>;
+  /** What activations on the tape ask for; without it `policy` overrides them. */
+  readonly resolve?: Resolve;
   readonly onBar?: (bar: Bar) => void;
   readonly trace?: StepOptions['trace'];
-  /** Threads to use at most (1). One where bars are asked for or activations resolved, which no other thread can do. */
+  /** Threads to use at most (1). One where bars are asked for, which no other thread can do. */
   readonly threads?: number;
   /** What part of the tape has been read, 0 to 1: a short one is then left to a single thread, which costs less. */
   readonly share?: () => number;
@@ -37,8 +39,10 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
   const policies = [policy, ...variants];
   const step = { policies, trace, ...(onBar ? { onBar } : {}), ...(resolve ? { resolve } : {}) };
   const [tape] = tapes;
-  const divisible = tape && tapes.length === 1 && !onBar && !resolve && threads > 1;
-  const results = divisible ? await dividedStep(tape, step, threads, share) : await stepByStep(tapes, step);
+  const divisible = tape && tapes.length === 1 && !onBar && threads > 1;
+  const results = divisible
+    ? await dividedStep(resolve ? withoutActivations(tape) : tape, { policies, trace }, threads, share)
+    : await stepByStep(tapes, step);
   const sum = (count: (result: StepResult) => number): number =>
     results.reduce((total, result) => total + count(result), 0);
   const [anomalies, ...others] = policies.map((_, i) => results.flatMap((result) => result.anomalies[i]!).sort(byTime));
@@ -50,6 +54,16 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
     symbols: sum(({ symbols }) => symbols),
     lateTrades: sum(({ lateTrades }) => lateTrades),
   };
+}
+
+/** Other threads can't resolve an activation: a tape with one is for a single thread, from its beginning. */
+export class ActivationOnTape extends Error {}
+
+async function* withoutActivations(tape: AsyncIterable<readonly TapeRecord[]>): AsyncIterable<readonly TapeRecord[]> {
+  for await (const batch of tape) {
+    if (batch.some((record) => 'type' in record && record.type === 'activate')) throw new ActivationOnTape();
+    yield batch;
+  }
 }
 
 async function stepByStep(tapes: BacktestOptions['tapes'], options: StepOptions): Promise<StepResult[]> {

@@ -1,13 +1,13 @@
 /** The step of a backtest: records in; for each policy its anomalies, and of the first one bars and traces out. */
 import type { Output, Policy } from '../detection/detector.ts';
-import type { Activate, Anomaly, Bar, TapeRecord } from '../market/records.ts';
-import { TapeDetector } from '../pipeline/tape-detector.ts';
+import type { Anomaly, Bar, TapeRecord } from '../market/records.ts';
+import { type Resolve, TapeDetector } from '../pipeline/tape-detector.ts';
 import { type Stretch, Tracer } from './trace.ts';
 
 export interface StepOptions {
   /** Each runs over the same records; the first is the one whose bars and traces are kept. */
   readonly policies: readonly Policy[];
-  readonly resolve?: (activate: Activate, before: Policy) => Policy | null;
+  readonly resolve?: Resolve;
   readonly onBar?: (bar: Bar) => void;
   /** What traces keep: nothing, the time observed, or prices and close-ups for pictures too. */
   readonly trace: 'none' | 'time' | 'pictures';

@@ -1,7 +1,7 @@
 /** `tapewatch backtest`: tapes in, anomalies out as NDJSON, in one order, the same bytes each time; grades and a page beside. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { type BacktestResult, backtest } from '../backtest/backtest.ts';
+import { ActivationOnTape, type BacktestResult, backtest } from '../backtest/backtest.ts';
 import { type Grade, grade } from '../backtest/grade.ts';
 import { type Labels, readLabels } from '../backtest/labels.ts';
 import { type SweepPoint, sweepPoint } from '../backtest/sweep.ts';
@@ -10,6 +10,7 @@ import { encodeAnomaly } from '../market/codec.ts';
 import { TapewatchError } from '../market/error.ts';
 import { type Bar, laneOf } from '../market/records.ts';
 import { settingsId } from '../model/artefact-file.ts';
+import type { Resolve, Wanted } from '../pipeline/tape-detector.ts';
 import { BarFile } from './bar-file.ts';
 import { gradeText, sweepText } from './grade-text.ts';
 import { Progress, print, say } from './output.ts';
@@ -55,6 +56,7 @@ async function runTapes(options: BacktestCommand, policy: Policy, budgets: reado
   const {
     read: open,
     size,
+    resolve,
     close,
   } = await openTapes(options.tape, {
     ...(options.symbol ? { symbol: options.symbol } : {}),
@@ -65,22 +67,34 @@ async function runTapes(options: BacktestCommand, policy: Policy, budgets: reado
   });
   const progress = new Progress('backtest', size);
   try {
-    return await backtest({
-      tapes: open(),
-      policy,
-      variants: budgets.map((budget) => withBudget(policy, budget)),
-      trace:
-        options.report !== undefined ? 'pictures' : options.labels !== undefined || options.sweep ? 'time' : 'none',
-      ...(jobs === null
-        ? { threads: availableParallelism(), share: () => read / Math.max(1, size) }
-        : { threads: jobs }),
-      ...(bars ? { onBar: (bar: Bar) => bars.write(bar) } : {}),
+    const run = (threads: { threads: number; share?: () => number }): Promise<BacktestResult> =>
+      backtest({
+        tapes: open(),
+        policy,
+        variants: budgets.map((budget) => withBudget(policy, budget)),
+        // What is given as an option counts; the rest is as the tape's own activations say.
+        ...(budgets.length > 0 ? {} : { resolve: (wanted, before) => overlaid(options, resolve, wanted, before) }),
+        trace:
+          options.report !== undefined ? 'pictures' : options.labels !== undefined || options.sweep ? 'time' : 'none',
+        ...threads,
+        ...(bars ? { onBar: (bar: Bar) => bars.write(bar) } : {}),
+      });
+    const many =
+      jobs === null ? { threads: availableParallelism(), share: () => read / Math.max(1, size) } : { threads: jobs };
+    return await run(many).catch((error: unknown) => {
+      if (error instanceof ActivationOnTape) return run({ threads: 1 });
+      throw error;
     });
   } finally {
     progress.end();
     bars?.close();
     await close();
   }
+}
+
+function overlaid(options: BacktestCommand, resolve: Resolve, wanted: Wanted, before: Policy): Policy | null {
+  const its = resolve(options.model === undefined ? wanted : { ...wanted, model: null }, before);
+  return its && policyOf(options, its);
 }
 
 /** Figures in words, or with --json as one object; on stderr, since stdout has the anomalies. */

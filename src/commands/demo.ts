@@ -8,7 +8,6 @@ import { startExchange } from '../simulator/exchange-server.ts';
 import { Market } from '../simulator/market-model.ts';
 import { networkHost } from '../transport/network.ts';
 import { runLive } from './live.ts';
-import { policyOf } from './policy.ts';
 import { type StartCommand, settingsOf } from './start.ts';
 
 export interface DemoCommand extends StartCommand {
@@ -63,7 +62,7 @@ export async function runDemo(options: DemoCommand, version: string): Promise<vo
     await runLive({
       values,
       version,
-      policy: policyOf({ ...options, budget: options.budget ?? DEMO_BUDGET }),
+      policy: { ...options, budget: options.budget ?? DEMO_BUDGET },
       wsEndpoints: [exchange.wsUrl],
       restEndpoints: [exchange.httpUrl],
       symbols: market.symbols.map(({ name }) => name),

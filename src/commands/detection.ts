@@ -2,6 +2,7 @@
 import type { Policy } from '../detection/detector.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import type { TopicNames } from '../event-log/topics.ts';
+import { ModelRegistry } from '../model/registry.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { DetectionService } from '../pipeline/detection-service.ts';
 
@@ -24,6 +25,7 @@ export function detection({ log, topics, group, policy, instance, metrics, say }
     topics,
     group,
     policy,
+    policies: new ModelRegistry(log, topics.models),
     ...(instance ? { instance } : {}),
     now: Date.now,
     events: {
@@ -36,7 +38,13 @@ export function detection({ log, topics, group, policy, instance, metrics, say }
         metrics.countAnomaly(symbol, kind, severity);
         metrics.alertLatency.observe(Math.max(0, Date.now() - timestamp) / 1000);
       },
-      restored: (partition, records) => say(`Partition ${partition} is restored: ${records} records replayed.`),
+      restored: (partition, records, seconds) => {
+        metrics.restoreSeconds.observe(seconds);
+        say(`Partition ${partition} is restored: ${records} records replayed.`);
+      },
+      rebuilding: (partition, reason) =>
+        say(`The state of partition ${partition} is rebuilt from the log, as ${reason}.`),
+      aborted: () => metrics.transactions.inc({ outcome: 'aborted' }),
       deadLetter: (reason) => say(`A record was put aside, in the dead letters: ${reason}.`),
     },
   });

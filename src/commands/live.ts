@@ -2,7 +2,6 @@
 
 import { createApp } from '../api/app.ts';
 import type { Capture } from '../capture/capture.ts';
-import type { Policy } from '../detection/detector.ts';
 import { openEmbeddedLog } from '../event-log/embedded/embedded-log.ts';
 import { topicNames, topicSpecs } from '../event-log/topics.ts';
 import { TapewatchError } from '../market/error.ts';
@@ -11,18 +10,21 @@ import { DetectionService } from '../pipeline/detection-service.ts';
 import type { Values } from '../settings.ts';
 import { createNetworkTransport, processClock } from '../transport/network.ts';
 import { Views } from '../views/views.ts';
+import { putInForce } from './activation.ts';
 import { openKafka } from './kafka.ts';
 import { capture as startingCapture } from './live-capture.ts';
 import { notifying } from './notify.ts';
 import { say } from './output.ts';
 import { pageFolder } from './page.ts';
+import { type PolicyOptions, policyOf } from './policy.ts';
 import { recomputing } from './recompute.ts';
 import { haveTopics } from './role.ts';
 import { Screen } from './screen.ts';
 
 export interface LiveOptions {
   readonly values: Values;
-  readonly policy: Policy;
+  /** Model and detection settings asked for. */
+  readonly policy: PolicyOptions;
   readonly wsEndpoints: readonly string[];
   readonly restEndpoints: readonly string[];
   readonly symbols: readonly string[];
@@ -41,6 +43,8 @@ const SHUT_DOWN_MS = 3000;
 /** Runs until Ctrl-C; resolves when all that was read is in the log. */
 export async function runLive(options: LiveOptions): Promise<void> {
   const { values } = options;
+  // What is wrong with a model or a setting is said before anything is opened.
+  policyOf(options.policy);
   const sinks = notifying(values['notify'] as string);
   const embedded =
     (values['kafka'] as readonly string[]).length > 0
@@ -53,17 +57,23 @@ export async function runLive(options: LiveOptions): Promise<void> {
     await log.ensureTopics(topicSpecs({ prefix: '', partitions: values['partitions'] as number, retentionMs }));
   else await haveTopics(log, values);
   const partitions = await log.partitions(topics.trades);
+  const { policy, registry } = await putInForce(log, topics, options.policy);
   const metrics = new Metrics();
-  metrics.modelInfo.set({ name: 'active', version: options.policy.artefact.id }, 1);
+  metrics.modelInfo.set({ name: 'active', version: policy.artefact.id }, 1);
   const views = new Views(log, topics);
   const stop = new AbortController();
   const service = new DetectionService({
     log,
     topics,
     group: GROUP,
-    policy: options.policy,
+    policy: policyOf({}),
+    policies: registry,
     now: Date.now,
     events: {
+      restored: (_partition, _records, seconds) => metrics.restoreSeconds.observe(seconds),
+      rebuilding: (partition, reason) =>
+        say(`The state of partition ${partition} is rebuilt from the log, as ${reason}.`),
+      deadLetter: (reason) => say(`A record was put aside, in the dead letters: ${reason}.`),
       batch: (_records, seconds) => {
         metrics.scoreSeconds.observe(seconds);
         metrics.transactions.inc({ outcome: 'committed' });
@@ -81,8 +91,8 @@ export async function runLive(options: LiveOptions): Promise<void> {
     version: options.version,
     page: await pageFolder(),
     write: { log, topics, token: values['token'] as string },
-    recompute: recomputing(log, options.policy),
-    policy: options.policy,
+    recompute: recomputing(log, policy),
+    policy,
     notReady: () => (service.isReady ? null : 'State is being restored.'),
   });
   const address = await app

@@ -1,8 +1,8 @@
-/** The policy that a command's options ask for. */
+/** The policy that a command's options ask for, over what is in force, over what the package ships. */
 import type { Policy } from '../detection/detector.ts';
 import type { DetectionSettings } from '../market/records.ts';
 import { DEFAULT_MODEL, loadArtefact, settingsId } from '../model/artefact-file.ts';
-import { readSettings } from '../settings.ts';
+import { givenSettings, readSettings } from '../settings.ts';
 
 export interface PolicyOptions {
   readonly model?: string;
@@ -10,12 +10,18 @@ export interface PolicyOptions {
   readonly closeAfter?: string;
 }
 
-export function policyOf(options: PolicyOptions): Policy {
-  const values = readSettings({ budget: options.budget, 'close-after': options.closeAfter });
+/** What is given counts; the rest is as in `before`, or the default where there is no before. */
+export function policyOf(options: PolicyOptions, before?: Policy): Policy {
+  const asked = { budget: options.budget, 'close-after': options.closeAfter };
+  const values = readSettings(asked);
+  const given = givenSettings(asked);
+  const old = before?.settings;
   const settings: DetectionSettings = {
-    budget: values['budget'] as number,
-    close_after_s: values['close-after'] as number,
-    rules: [],
+    budget: old && !given.has('budget') ? old.budget : (values['budget'] as number),
+    close_after_s: old && !given.has('close-after') ? old.close_after_s : (values['close-after'] as number),
+    rules: old?.rules ?? [],
   };
-  return { artefact: loadArtefact(options.model ?? DEFAULT_MODEL), settings, settingsId: settingsId(settings) };
+  const artefact =
+    options.model === undefined && before ? before.artefact : loadArtefact(options.model ?? DEFAULT_MODEL);
+  return { artefact, settings, settingsId: settingsId(settings) };
 }

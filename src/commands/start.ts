@@ -3,7 +3,7 @@ import { REST_ENDPOINTS, WS_ENDPOINTS } from '../exchange/binance/endpoints.ts';
 import { readSettings } from '../settings.ts';
 import { runLive } from './live.ts';
 import { optionsByKey } from './options.ts';
-import { type PolicyOptions, policyOf } from './policy.ts';
+import type { PolicyOptions } from './policy.ts';
 
 export interface StartCommand extends PolicyOptions {
   readonly symbols?: string;
@@ -28,7 +28,7 @@ export async function runStart(options: StartCommand, version: string): Promise<
   await runLive({
     values,
     version,
-    policy: policyOf(options),
+    policy: options,
     wsEndpoints: ws.length > 0 ? ws : WS_ENDPOINTS,
     restEndpoints: rest.length > 0 ? rest : REST_ENDPOINTS,
     symbols: (values['symbols'] as readonly string[]).map((symbol) => symbol.toUpperCase()),

@@ -7,6 +7,8 @@ import { decodeTapeRecord } from '../market/codec.ts';
 import { TapewatchError } from '../market/error.ts';
 import { partitionOf } from '../market/partition.ts';
 import type { TapeRecord } from '../market/records.ts';
+import { ModelRegistry, resolvePolicy } from '../model/registry.ts';
+import type { Resolve } from '../pipeline/tape-detector.ts';
 import { readSettings } from '../settings.ts';
 import { readTape, sizeOfFiles, type TapeOptions } from '../tape-files/tape.ts';
 import { say } from './output.ts';
@@ -16,6 +18,8 @@ export interface Tapes {
   read(): readonly AsyncIterable<readonly TapeRecord[]>[];
   /** Bytes of files or records of a log, in all; progress counts up to it. */
   readonly size: number;
+  /** What activations on the tapes ask for: a log has the models, files have only the one at hand. */
+  readonly resolve: Resolve;
   close(): Promise<void>;
 }
 
@@ -27,7 +31,8 @@ export async function openTapes(paths: readonly string[], options: TapeOptions =
     await log.close();
     throw new TapewatchError('usage', `${first} is a log: give it alone as --tape.`);
   }
-  const { trades } = topicNames('');
+  const { trades, models } = topicNames('');
+  const registry = new ModelRegistry(log, models);
   const bounds: Bounds[] = [];
   for (let partition = 0; partition < (await log.partitions(trades)); partition++)
     bounds.push(await log.bounds(trades, partition));
@@ -40,9 +45,10 @@ export async function openTapes(paths: readonly string[], options: TapeOptions =
   return {
     read: () => {
       read = 0;
-      return bounds.map((within, partition) => readPartition(log, trades, partition, within, onRead));
+      return bounds.map((within, partition) => readPartition(log, trades, partition, within, registry, onRead));
     },
     size: records,
+    resolve: registry.resolve,
     close: () => log.close(),
   };
 }
@@ -69,23 +75,25 @@ function filesAsTapes(paths: readonly string[], options: TapeOptions): Tapes {
   return {
     read: () => [readTape(paths, { ...options, onLeftOut })],
     size: sizeOfFiles(paths),
+    resolve: (wanted, before) => resolvePolicy(wanted, before, () => null),
     close: () => Promise.resolve(),
   };
 }
 
 /** The tape of one symbol out of a log. */
 export async function tapeOfSymbol(log: EventLog, symbol: string): Promise<AsyncIterable<readonly TapeRecord[]>> {
-  const { trades } = topicNames('');
+  const { trades, models } = topicNames('');
   const partition = partitionOf(symbol, await log.partitions(trades));
-  return readPartition(log, trades, partition, await log.bounds(trades, partition));
+  return readPartition(log, trades, partition, await log.bounds(trades, partition), new ModelRegistry(log, models));
 }
 
-/** A log's records that can be read; the others stand in its dead letters. */
+/** A log's records that can be read, the models they name at hand; the others stand in its dead letters. */
 async function* readPartition(
   log: EventLog,
   topic: string,
   partition: number,
   { first, end }: Bounds,
+  registry: ModelRegistry,
   onRead: (records: number) => void = () => undefined,
 ): AsyncIterable<TapeRecord[]> {
   for (let from = first; from < end; ) {
@@ -99,6 +107,7 @@ async function* readPartition(
         if (!(error instanceof TapewatchError)) throw error;
       }
     }
+    for (const record of batch) if ('model' in record && record.model !== null) await registry.prepare([record.model]);
     onRead(next - from);
     yield batch;
     from = next;

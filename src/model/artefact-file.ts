@@ -22,13 +22,16 @@ export function settingsId(settings: DetectionSettings): string {
 
 /** @throws TapewatchError `model_invalid` that names the file. */
 export function loadArtefact(path: string): Artefact {
-  let text: string;
+  return decodeArtefact(readArtefactText(path), path);
+}
+
+/** The file's own bytes, of which the sha256 is the model's id. @throws TapewatchError `model_invalid`. */
+export function readArtefactText(path: string): string {
   try {
-    text = readFileSync(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (cause) {
     throw new TapewatchError('model_invalid', `Can't read the model ${path}: ${(cause as Error).message}.`, { cause });
   }
-  return decodeArtefact(text, path);
 }
 
 export function decodeArtefact(text: string, name: string): Artefact {

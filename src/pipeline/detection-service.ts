@@ -1,49 +1,57 @@
 /** Consume, detect, produce: one atomic step a batch. Snapshots now and then, restore on assignment. */
-import { DETECTOR_VERSION } from '../detection/artefact.ts';
-import type { Output, Policy } from '../detection/detector.ts';
-import type { EventLog, GroupMember, LogRecord, NewRecord } from '../event-log/event-log.ts';
+import type { Policy } from '../detection/detector.ts';
+import type { EventLog, GroupMember, LogRecord, NewRecord, Offset } from '../event-log/event-log.ts';
 import type { TopicNames } from '../event-log/topics.ts';
-import { decodeTapeRecord, encodeAnomaly, encodeBar } from '../market/codec.ts';
+import { decodeTapeRecord } from '../market/codec.ts';
 import { TapewatchError } from '../market/error.ts';
 import type { Anomaly, TapeRecord } from '../market/records.ts';
-import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
-import { TapeDetector } from './tape-detector.ts';
+import { Partition } from './partition.ts';
+import { type Policies, readSnapshots } from './restore.ts';
 
 export interface DetectionServiceOptions {
   readonly log: EventLog;
   readonly topics: TopicNames;
   readonly group: string;
+  /** In force until a partition's first activation. */
   readonly policy: Policy;
+  readonly policies: Policies;
   /** A name that survives restarts (static membership). */
   readonly instance?: string;
+  /** Records a step takes at most. */
+  readonly maxRecords?: number;
   /** ms since the epoch: when snapshots are due. */
   readonly now: () => number;
   readonly events: {
     batch?(records: number, seconds: number): void;
     anomaly?(anomaly: Anomaly): void;
-    restored?(partition: number, records: number): void;
+    restored?(partition: number, records: number, seconds: number): void;
+    /** Snapshots can't be used: state is rebuilt from the whole log. */
+    rebuilding?(partition: number, reason: string): void;
     deadLetter?(reason: string): void;
+    /** A step did not commit; what it held is done again, by whoever owns the partition. */
+    aborted?(partition: number, error: TapewatchError): void;
   };
 }
 
-const SNAPSHOT_MS = 30_000;
-/** A process may own all partitions: what it replays after kill -9 is to take a second or two, at any rate of trades. */
-const SNAPSHOT_RECORDS = 10_000;
-
-interface Partition {
-  readonly detector: TapeDetector;
-  /** Symbols whose state has changed since their snapshot. */
-  readonly changed: Set<string>;
-  snapshotAt: number;
-  records: number;
+interface Decoded {
+  readonly offset: Offset;
+  readonly record: TapeRecord;
+  readonly source: LogRecord;
 }
+
+interface DeadLetter {
+  readonly source: LogRecord;
+  readonly reason: string;
+}
+
+/** Snapshots in one of the last commits before the end. */
+const LAST_SNAPSHOTS = 200;
 
 export class DetectionService {
   readonly #options: DetectionServiceOptions;
   readonly #partitions = new Map<number, Partition>();
-  #outputs: NewRecord[] = [];
-  #anomalies: Anomaly[] = [];
-  #changed: Set<string> = new Set();
+  /** Where each partition's next record stands. */
+  readonly #next = new Map<number, Offset>();
   #ready = false;
 
   constructor(options: DetectionServiceOptions) {
@@ -57,12 +65,17 @@ export class DetectionService {
 
   /** Runs until the signal fires; then what was taken is finished and snapshots are written. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log, topics, group, instance } = this.#options;
-    const member = await log.join({ group, topic: topics.trades, ...(instance ? { instance } : {}) });
+    const { log, topics, group, instance, maxRecords } = this.#options;
+    const member = await log.join({
+      group,
+      topic: topics.trades,
+      ...(instance ? { instance } : {}),
+      ...(maxRecords ? { maxRecords } : {}),
+    });
     try {
       for (;;) {
         const event = await member.next(signal);
-        if (event.kind === 'revoked') for (const { partition } of event.partitions) this.#partitions.delete(partition);
+        if (event.kind === 'revoked') for (const { partition } of event.partitions) this.#drop(partition);
         else if (event.kind === 'assigned') {
           this.#ready = false;
           for (const { partition, committed } of event.partitions) await this.#restore(partition, committed);
@@ -71,154 +84,120 @@ export class DetectionService {
       }
     } catch (error) {
       if (!(error instanceof TapewatchError && error.code === 'aborted')) throw error;
+      await this.#snapshotAll(member);
     } finally {
       this.#ready = false;
       await member.leave();
     }
   }
 
-  async #step(member: GroupMember, partition: number, records: readonly LogRecord[], next: number): Promise<void> {
-    const { topics, events, now } = this.#options;
+  async #step(member: GroupMember, number: number, records: readonly LogRecord[], next: Offset): Promise<void> {
+    const { events, now, topics } = this.#options;
     const began = now();
-    const state = this.#partitions.get(partition);
-    if (!state) return;
-    this.#changed = state.changed;
-    for (const record of records) this.#feed(state, record);
-    state.records += records.length;
-    if (now() - state.snapshotAt > SNAPSHOT_MS || state.records > SNAPSHOT_RECORDS)
-      this.#snapshot(partition, state, next);
-    const outputs = this.#outputs;
-    const anomalies = this.#anomalies;
-    this.#outputs = [];
-    this.#anomalies = [];
+    const partition = this.#partitions.get(number);
+    if (!partition) return;
+    const dead: DeadLetter[] = [];
+    for (const { record, offset, source } of await this.#decode(records, dead)) {
+      if (!partition.feed(record, offset, began)) dead.push({ source, reason: 'activates what there is not' });
+    }
+    const { outputs, anomalies } = partition.take();
+    outputs.push(...dead.map((letter) => this.#deadLetter(letter)), ...partition.snapshots(next, began));
     try {
-      await member.commit(outputs, [{ topic: topics.trades, partition, offset: next }]);
+      await member.commit(outputs, [{ topic: topics.trades, partition: number, offset: next }]);
     } catch (error) {
-      if (!(error instanceof TapewatchError && error.code === 'fenced')) throw error;
-      // What the step held is done again, by whoever owns the partition.
-      this.#partitions.delete(partition);
+      if (!(error instanceof TapewatchError && (error.code === 'fenced' || error.retryable))) throw error;
+      events.aborted?.(number, error);
+      this.#drop(number);
+      if (error.code !== 'fenced') await this.#again(member, number);
       return;
     }
+    this.#next.set(number, next);
+    for (const { reason } of dead) events.deadLetter?.(reason);
     for (const anomaly of anomalies) events.anomaly?.(anomaly);
     events.batch?.(records.length, (now() - began) / 1000);
   }
 
-  #feed(state: Partition, record: LogRecord): void {
-    const decoded = this.#decode(record);
-    if (!decoded) return;
-    if ('symbol' in decoded) state.changed.add(decoded.symbol);
-    state.detector.push(decoded);
+  /** The step before last counts: state goes back to what is committed, and reading with it. */
+  async #again(member: GroupMember, number: number): Promise<void> {
+    const { log, group, topics } = this.#options;
+    const committed = await log.committed(group, topics.trades, number);
+    await this.#restore(number, committed);
+    member.seek(number, committed ?? (await log.bounds(topics.trades, number)).first);
   }
 
-  /** A record that can't be read goes to the dead letters with its reason, and the stream goes on. */
-  #decode(record: LogRecord): TapeRecord | null {
-    try {
-      return decodeTapeRecord(record.value ?? new Uint8Array(0));
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      const { topic, partition, offset } = record;
-      const value = Buffer.from(
-        JSON.stringify({ reason, topic, partition, offset, value: Buffer.from(record.value ?? []).toString('base64') }),
-      );
-      this.#outputs.push({ topic: this.#options.topics.deadLetters, key: record.key, value });
-      this.#options.events.deadLetter?.(reason);
-      return null;
+  #drop(number: number): void {
+    this.#partitions.delete(number);
+    this.#next.delete(number);
+  }
+
+  /** Records that can be read, and the models they name at hand; the others go to the dead letters, and the stream goes on. */
+  async #decode(records: readonly LogRecord[], dead: DeadLetter[]): Promise<Decoded[]> {
+    const decoded: Decoded[] = [];
+    const models: string[] = [];
+    for (const source of records) {
+      try {
+        const record = decodeTapeRecord(source.value ?? new Uint8Array(0));
+        if ('model' in record && record.model !== null) models.push(record.model);
+        decoded.push({ offset: source.offset, record, source });
+      } catch (error) {
+        if (!(error instanceof TapewatchError)) throw error;
+        dead.push({ source, reason: error.message });
+      }
     }
+    if (models.length > 0) await this.#options.policies.prepare(models);
+    return decoded;
   }
 
-  #output(): Output {
-    const { topics } = this.#options;
-    return {
-      anomaly: (anomaly) => {
-        this.#changed.add(anomaly.symbol);
-        this.#outputs.push({
-          topic: topics.anomalies,
-          key: anomaly.symbol,
-          value: Buffer.from(encodeAnomaly(anomaly)),
-          partition: 0,
-        });
-        this.#anomalies.push(anomaly);
-      },
-      bar: (bar) => {
-        this.#changed.add(bar.symbol);
-        this.#outputs.push({ topic: topics.bars, key: bar.symbol, value: Buffer.from(encodeBar(bar)) });
-      },
-    };
-  }
-
-  #snapshot(partition: number, state: Partition, offset: number): void {
-    const { topics, group, now } = this.#options;
-    for (const symbol of state.changed) {
-      const detector = state.detector.detectors.get(symbol);
-      if (!detector) continue;
-      const { policy } = detector;
-      const head = {
-        group,
-        offset,
-        detector: DETECTOR_VERSION,
-        model: policy.artefact.id,
-        settings: policy.settingsId,
-      };
-      this.#outputs.push({
-        topic: topics.detectorState,
-        key: symbol,
-        value: encodeSnapshot(head, detector.state),
-        partition,
-      });
-    }
-    const value = Buffer.from(JSON.stringify({ group, offset, ...state.detector.partitionState }));
-    this.#outputs.push({ topic: topics.detectorState, key: `partition:${partition}`, value, partition });
-    state.changed.clear();
-    state.snapshotAt = now();
-    state.records = 0;
+  #deadLetter({ source, reason }: DeadLetter): NewRecord {
+    const { topic, partition, offset, key, value } = source;
+    const bytes = Buffer.from(value ?? []).toString('base64');
+    const letter = Buffer.from(JSON.stringify({ reason, topic, partition, offset, value: bytes }));
+    return { topic: this.#options.topics.deadLetters, key, value: letter };
   }
 
   /** Snapshots, then the records from there to the committed offset, outputs suppressed. */
-  async #restore(partition: number, committed: number | null): Promise<void> {
-    const { log, topics, group, policy, now, events } = this.#options;
-    const state: Partition = {
-      detector: new TapeDetector({ policy, output: this.#output() }),
-      changed: new Set(),
-      snapshotAt: now(),
-      records: 0,
-    };
-    this.#partitions.set(partition, state);
+  async #restore(number: number, committed: Offset | null): Promise<void> {
+    const { log, topics, group, policy, policies, now, events } = this.#options;
+    const began = now();
+    const partition = new Partition({ partition: number, group, topics, policy, resolve: policies.resolve });
+    this.#partitions.set(number, partition);
     if (committed === null) return;
-    let from = (await log.bounds(topics.trades, partition)).first;
-    for await (const record of log.latest(topics.detectorState, partition)) {
-      if (record.key === `partition:${partition}`) {
-        const head = JSON.parse(new TextDecoder().decode(record.value!)) as {
-          group: string;
-          offset: number;
-          epoch: number;
-        };
-        if (head.group !== group) continue;
-        from = head.offset;
-        state.detector.partitionState = head;
-      } else {
-        const { head, state: bytes } = decodeSnapshot(record.value!);
-        if (head.group === group && head.detector === DETECTOR_VERSION)
-          state.detector.restore(record.key!, policy, bytes);
-      }
-    }
-    const { first } = await log.bounds(topics.trades, partition);
-    if (from < first) {
-      throw new TapewatchError(
-        'log_corrupt',
-        `Partition ${partition} can't be restored: its trades from offset ${from} on are gone, the log begins at ${first}.`,
-      );
-    }
+    const stored = await readSnapshots(this.#options, number);
+    if (stored.rebuild !== null) events.rebuilding?.(number, stored.rebuild);
+    if (stored.state) partition.detector.partitionState = stored.state;
+    for (const { symbol, head, policy: its, state, bytes } of stored.symbols)
+      partition.restore(symbol, head, its, state, bytes);
     let replayed = 0;
-    this.#changed = state.changed;
-    for (let at = from; at < committed; ) {
-      const { records, next } = await log.read(topics.trades, partition, at);
+    for (let at = stored.from; at < committed; ) {
+      const { records, next } = await log.read(topics.trades, number, at);
       if (records.length === 0) break;
-      for (const record of records) if (record.offset < committed) this.#feed(state, record);
+      for (const { record, offset } of await this.#decode(records, [])) {
+        if (offset < committed) partition.feed(record, offset, began);
+      }
       replayed += records.length;
       at = next;
+      partition.take();
     }
-    this.#outputs = [];
-    this.#anomalies = [];
-    events.restored?.(partition, replayed);
+    this.#next.set(number, committed);
+    events.restored?.(number, replayed, (now() - began) / 1000);
+  }
+
+  /** Before the end: the next start then has nothing to replay. */
+  async #snapshotAll(member: GroupMember): Promise<void> {
+    const { now, topics } = this.#options;
+    for (const [number, partition] of this.#partitions) {
+      const offset = this.#next.get(number);
+      if (offset === undefined) continue;
+      const records = partition.snapshots(offset, now(), true);
+      try {
+        for (let i = 0; i < records.length; i += LAST_SNAPSHOTS)
+          await member.commit(records.slice(i, i + LAST_SNAPSHOTS), [
+            { topic: topics.trades, partition: number, offset },
+          ]);
+      } catch (error) {
+        // Without them the next start replays some more: no reason to end in a failure.
+        if (!(error instanceof TapewatchError)) throw error;
+      }
+    }
   }
 }

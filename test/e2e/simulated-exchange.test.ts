@@ -9,6 +9,7 @@ import { openEmbeddedLog } from '../../src/event-log/embedded/embedded-log.ts';
 import { topicNames, topicSpecs } from '../../src/event-log/topics.ts';
 import type { TradeText } from '../../src/market/records.ts';
 import { DEFAULT_MODEL, loadArtefact, settingsId } from '../../src/model/artefact-file.ts';
+import { ModelRegistry } from '../../src/model/registry.ts';
 import { DetectionService } from '../../src/pipeline/detection-service.ts';
 import { startExchange } from '../../src/simulator/exchange-server.ts';
 import { parseFaults } from '../../src/simulator/faults.ts';
@@ -59,7 +60,8 @@ async function live(trades: readonly TradeText[], faults: string, restarts: numb
       events: {},
     });
     const stop = new AbortController();
-    const service = new DetectionService({ log, topics, group: 'detect', policy, now: Date.now, events: {} });
+    const policies = new ModelRegistry(log, topics.models);
+    const service = new DetectionService({ log, topics, group: 'detect', policy, policies, now: Date.now, events: {} });
     const running = service.run(stop.signal);
     const target = run < restarts ? (TRADES * (run + 1)) / (restarts + 1) : TRADES;
     while (exchange.published() < target) await transport.sleep(20);

@@ -5,6 +5,7 @@ import { topicNames, topicSpecs } from '../../../src/event-log/topics.ts';
 import { decodeTapeRecord } from '../../../src/market/codec.ts';
 import { Random } from '../../../src/market/random.ts';
 import type { TapeRecord, TradeText } from '../../../src/market/records.ts';
+import { ModelRegistry } from '../../../src/model/registry.ts';
 import { DetectionService } from '../../../src/pipeline/detection-service.ts';
 import { startExchange } from '../../../src/simulator/exchange-server.ts';
 import type { Fault, FaultName } from '../../../src/simulator/faults.ts';
@@ -143,6 +144,7 @@ export class World {
       topics,
       group: 'detect',
       policy,
+      policies: new ModelRegistry(log, topics.models),
       now: () => process.now(),
       events: {},
     });
