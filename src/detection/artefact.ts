@@ -30,8 +30,15 @@ export interface Provenance {
   readonly command: string;
 }
 
+/** Mean and deviation of each feature as symbols usually have it: for rows that come without a history of their own. */
+export interface Scaling {
+  readonly mean: Float64Array;
+  readonly deviation: Float64Array;
+}
+
 export interface Artefact {
   readonly id: string;
+  readonly scaling: Scaling;
   readonly forest: IsolationForest;
   readonly calibration: Calibration;
   readonly provenance: Provenance;
@@ -45,7 +52,7 @@ interface TailJson {
 export interface ArtefactJson {
   readonly format: string;
   readonly features: readonly string[];
-  readonly scaling: string;
+  readonly scaling: { readonly form: string; readonly mean: readonly number[]; readonly deviation: readonly number[] };
   readonly forest: unknown;
   readonly calibration: {
     readonly grid: { readonly first: number; readonly step: number; readonly levels: number };
@@ -55,6 +62,8 @@ export interface ArtefactJson {
   readonly provenance: Provenance;
 }
 
+const SCALING_FORM = 'z = (x - mean) / deviation, then sign(z) log2(1 + |z|), linear between powers of two';
+
 export function artefactToJson(artefact: Omit<Artefact, 'id'>): ArtefactJson {
   const tail = ({ logPeriod, logShare }: PooledTail): TailJson => ({
     log_period: [...logPeriod],
@@ -63,7 +72,11 @@ export function artefactToJson(artefact: Omit<Artefact, 'id'>): ArtefactJson {
   return {
     format: ARTEFACT_FORMAT,
     features: FEATURES,
-    scaling: 'sign(z) log2(1 + |z|), linear between powers of two',
+    scaling: {
+      form: SCALING_FORM,
+      mean: [...artefact.scaling.mean],
+      deviation: [...artefact.scaling.deviation],
+    },
     forest: artefact.forest.toJSON(),
     calibration: {
       grid: { first: GRID_FIRST, step: GRID_STEP, levels: GRID_LEVELS },
@@ -92,8 +105,21 @@ export function artefactFromJson(json: unknown, id: string): Artefact {
   const forest = IsolationForest.fromJSON(source.forest);
   if (forest.features !== FEATURES.length)
     throw invalid(`the forest has ${forest.features} columns instead of ${FEATURES.length}`);
+  const scaling = scalingFromJson(source.scaling);
   const kinds = MARKET_KINDS.map((kind) => tailFromJson(calibration.kinds?.[kind], kind));
-  return { id, forest, calibration: { kinds, union: tailFromJson(calibration.union, 'union') }, provenance };
+  return { id, scaling, forest, calibration: { kinds, union: tailFromJson(calibration.union, 'union') }, provenance };
+}
+
+function scalingFromJson(json: ArtefactJson['scaling'] | undefined): Scaling {
+  const column = (values: readonly number[] | undefined): Float64Array => {
+    if (!Array.isArray(values) || values.length !== FEATURES.length || !values.every(Number.isFinite)) {
+      throw invalid(`scaling does not have ${FEATURES.length} numbers`);
+    }
+    return Float64Array.from(values);
+  };
+  const deviation = column(json?.deviation);
+  if (!deviation.every((x) => x > 0)) throw invalid('a deviation of its scaling is not above 0');
+  return { mean: column(json?.mean), deviation };
 }
 
 function tailFromJson(json: TailJson | undefined, name: string): PooledTail {

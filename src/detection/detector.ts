@@ -7,6 +7,7 @@ import { ALERTS_STATE, Alerts, type Policy } from './decision/alerts.ts';
 import { type Part, partsOf } from './decision/evidence-parts.ts';
 import { rarity, round, type Story, sentence, tell } from './decision/narrate.ts';
 import { EXCURSION_STATE, Excursion } from './features/excursion.ts';
+import { HOUR_TOPS_STATE, HourTops } from './features/hour-tops.ts';
 import { SCALAR, SCALARS, SERIES, SERIES_COUNT, WINDOWS } from './features/layout.ts';
 import { ORDER_STATE, Orders } from './features/orders.ts';
 import { ORDERS_SETTLE_S, WINDOW_COUNT, WINDOW_STATE, Windows } from './features/windows.ts';
@@ -42,7 +43,14 @@ export interface Output {
 }
 
 export const STATE_DOUBLES: number =
-  SCALARS + WINDOW_STATE + ORDER_STATE + EXCURSION_STATE + CALIBRATION_STATE + ALERTS_STATE + 2 * TRADE_KINDS;
+  SCALARS +
+  WINDOW_STATE +
+  ORDER_STATE +
+  EXCURSION_STATE +
+  HOUR_TOPS_STATE +
+  CALIBRATION_STATE +
+  ALERTS_STATE +
+  2 * TRADE_KINDS;
 
 const HOUR_S = 3600;
 const WARM_UP_S = HOUR_S;
@@ -92,7 +100,13 @@ export class SymbolDetector {
     this.#s = s;
     this.#windows = new Windows(s, take(WINDOW_STATE));
     this.#orders = new Orders(take(ORDER_STATE));
-    this.#measures = { windows: this.#windows, orders: this.#orders, excursion: new Excursion(take(EXCURSION_STATE)) };
+    const excursion = new Excursion(take(EXCURSION_STATE));
+    this.#measures = {
+      windows: this.#windows,
+      orders: this.#orders,
+      excursion,
+      tops: new HourTops(take(HOUR_TOPS_STATE)),
+    };
     this.#scores = new CalibratedScores(take(CALIBRATION_STATE));
     const parts = { scalars: s, scores: this.#scores, state: take(ALERTS_STATE) };
     this.#alerts = new Alerts(symbol, policy, (anomaly) => out.anomaly(anomaly), parts);
@@ -168,7 +182,7 @@ export class SymbolDetector {
     this.#windows.add(trade.price, quote, 1, trade.side === 'buy' ? 1 : 0);
     const orders = this.#orders;
     orders.push(trade, quote, s[SCALAR.tick]!);
-    this.#windows.addOrder(orders.orders, orders.rush, orders.wash, orders.notional);
+    this.#windows.addOrder(orders);
     this.#windows.measure(this.#logReturn);
     this.#score(second);
   }
@@ -271,6 +285,7 @@ export class SymbolDetector {
     s[SCALAR.open] = 0;
     this.#top.fill(0);
     this.#windows.openSecond(second);
+    if (s[SCALAR.lastTradeId]! >= 0) this.#measures.tops.enter(second);
   }
 
   #closeBucket(): void {
@@ -385,12 +400,13 @@ export class SymbolDetector {
     fillVector(this.#measures, this.#vector);
     strength[MULTIVARIATE] = this.policy.artefact.forest.scoreOne(this.#vector);
     const top = this.#top;
+    const bar = this.#alerts.marketIsOpen ? this.#holding : this.#opening;
     let reached = false;
     for (let k = 0; k < TRADE_KINDS; k++) {
       const x = strength[k]!;
       if (x > top[k]!) {
         top[k] = x;
-        if (x >= this.#opening[k]!) reached = true;
+        if (x >= bar[k]!) reached = true;
       }
     }
     const alerting = s[SCALAR.observed]! >= WARM_UP_S && second >= s[SCALAR.wholeFrom]! && s[SCALAR.lastTradeId]! >= 0;
@@ -409,16 +425,23 @@ export class SymbolDetector {
     return !NEEDS_TRADES[kind] || this.#tradesAreWarm;
   }
 
-  /** Raises every kind at or above its level, the rarest first. */
+  /** Raises every kind at or above its level, the rarest first; an open incident is joined at the level that holds it. */
   #raiseReached(second: number): void {
-    const reached: { kind: number; raw: number; logPeriod: number }[] = [];
+    const reached: { kind: number; raw: number; logPeriod: number; opens: boolean }[] = [];
     for (let kind = 0; kind < TRADE_KINDS; kind++) {
-      const raw = rawOf(kind, this.#strength[kind]!);
-      if (raw < this.#scores.level(kind) || !this.#isWarm(kind)) continue;
-      reached.push({ kind, raw, logPeriod: this.#scores.logPeriod(kind, raw) });
+      const strength = this.#strength[kind]!;
+      if (strength < this.#holding[kind]! || !this.#isWarm(kind)) continue;
+      const raw = rawOf(kind, strength);
+      reached.push({
+        kind,
+        raw,
+        logPeriod: this.#scores.logPeriod(kind, raw),
+        opens: strength >= this.#opening[kind]!,
+      });
     }
-    reached.sort((a, b) => b.logPeriod - a.logPeriod || a.kind - b.kind);
-    for (const { kind, raw, logPeriod } of reached) this.#raise(kind, raw, logPeriod, second);
+    reached.sort((a, b) => Number(b.opens) - Number(a.opens) || b.logPeriod - a.logPeriod || a.kind - b.kind);
+    for (const { kind, raw, logPeriod, opens } of reached)
+      if (opens || this.#alerts.marketIsOpen) this.#raise(kind, raw, logPeriod, second);
   }
 
   /** Raises the kinds whose z-score a rule of the user names, whatever the budget says. */

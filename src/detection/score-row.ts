@@ -1,52 +1,49 @@
 /**
- * One row of the forest's features, scored apart from any symbol: the artefact's scaling, its forest, and how rare such a
- * score is by its pooled tail. This is all that the API needs of detection to score.
+ * One row of features judged without a symbol's history: standardised by the artefact's scaling, scored by its forest, as
+ * rare as its pooled tail says. Pure, stateless: all that the API needs of detection to score.
  */
+import { SEVERITIES, type Severity } from '../market/records.ts';
 import type { Artefact } from './artefact.ts';
-import { exp } from './math.ts';
-import { CRITICAL_LOG_PERIOD, WARNING_LOG_PERIOD } from './surprise/calibration.ts';
+import { exp, log } from './math.ts';
+import { severityAt } from './surprise/calibration.ts';
 import { KIND_INDEX } from './surprise/kinds.ts';
 import { rawOf } from './surprise/raw-scores.ts';
-import { GRID_FIRST, GRID_LEVELS, GRID_STEP } from './surprise/tail.ts';
-import { compress, FEATURES, VECTOR } from './surprise/vector.ts';
+import { pooledPeriod, pooledShare } from './surprise/tail.ts';
+import { compress, FEATURES } from './surprise/vector.ts';
 
 export interface RowScore {
-  /** Share of seconds whose largest forest score was below this one. */
+  /** Share of seconds whose forest score is below this one, in [0, 1]. */
   readonly score: number;
   readonly return_period_s: number;
-  readonly severity: 'none' | 'notice' | 'warning' | 'critical';
+  /** `none` for what comes more than once a day. */
+  readonly severity: 'none' | Severity;
+  /** The forest's score 2^(−E[h]/c(ψ)), in (0, 1). */
   readonly forest: number;
-  /** Each column's part in the forest's score, the largest first. */
+  /** z-score of each feature, in the order of FEATURES. */
+  readonly zscores: readonly number[];
+  /** Each feature's part in the forest's score, the largest first. */
   readonly contributions: readonly { readonly feature: string; readonly share: number }[];
 }
 
-const DAY_S = 86_400;
-const kind: number = KIND_INDEX.multivariate;
+const NOTICE_LOG_PERIOD: number = log(86_400);
 
-/** `row` has VECTOR values in the order of FEATURES, not yet compressed: z-scores, order size, nats of flow. */
-export function scoreRow({ forest, calibration }: Artefact, row: Float64Array): RowScore {
-  const vector = new Float64Array(VECTOR);
-  for (let i = 0; i < VECTOR; i++) vector[i] = compress(row[i]!);
+/** `row` has a finite number for each of FEATURES, in their order and unit. */
+export function scoreRow({ scaling, forest, calibration }: Artefact, row: Float64Array): RowScore {
+  const zscores = row.map((x, i) => (x - scaling.mean[i]!) / scaling.deviation[i]!);
+  const vector = zscores.map(compress);
   const isolation = forest.scoreOne(vector);
-  const { logPeriod, logShare } = calibration.kinds[kind]!;
-  const place = Math.min((rawOf(kind, isolation) - GRID_FIRST) / GRID_STEP, GRID_LEVELS - 1);
-  const period = place < 0 ? 0 : at(logPeriod, place);
-  const severity =
-    period >= CRITICAL_LOG_PERIOD
-      ? 'critical'
-      : period >= WARNING_LOG_PERIOD
-        ? 'warning'
-        : exp(period) >= DAY_S
-          ? 'notice'
-          : 'none';
+  const raw = rawOf(KIND_INDEX.multivariate, isolation);
+  const tail = calibration.kinds[KIND_INDEX.multivariate]!;
+  const logPeriod = pooledPeriod(tail, raw);
   const contributions = Array.from(forest.attribute(vector), (share, i) => ({ feature: FEATURES[i]!, share }))
     .filter(({ share }) => share > 0)
     .sort((a, b) => b.share - a.share);
-  const score = place < 0 ? 0 : 1 - Math.min(1, exp(at(logShare, place)));
-  return { score, return_period_s: place < 0 ? 0 : exp(period), severity, forest: isolation, contributions };
-}
-
-function at(table: Float64Array, place: number): number {
-  const i = Math.min(Math.floor(place), GRID_LEVELS - 2);
-  return table[i]! + (table[i + 1]! - table[i]!) * (place - i);
+  return {
+    score: pooledShare(tail, raw),
+    return_period_s: logPeriod === 0 ? 0 : exp(logPeriod),
+    severity: logPeriod < NOTICE_LOG_PERIOD ? 'none' : SEVERITIES[severityAt(logPeriod)]!,
+    forest: isolation,
+    zscores: [...zscores],
+    contributions,
+  };
 }

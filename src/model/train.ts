@@ -2,7 +2,7 @@
  * Training: three passes over the same tape. The first samples the forest's vectors, the second counts each kind's tail,
  * the third the tail of their union. The same tape and seed give the same artefact.
  */
-import { type Artefact, type Calibration, flatCalibration } from '../detection/artefact.ts';
+import { type Artefact, type Calibration, flatCalibration, type Scaling } from '../detection/artefact.ts';
 import { type Output, type Policy, SymbolDetector } from '../detection/detector.ts';
 import { IsolationForest } from '../detection/forest/index.ts';
 import { KIND_COUNT } from '../detection/surprise/kinds.ts';
@@ -53,11 +53,18 @@ export async function train(options: TrainOptions): Promise<Omit<Artefact, 'id'>
   const united = await run(options, policyOf(forest, { kinds, union: flatCalibration().union }), null);
   const union = pool(united.detectors, KIND_COUNT);
   const provenance = { trainedOn: first.ranges, seed, command: options.command };
-  return { forest, calibration: { kinds, union }, provenance };
+  return { scaling: scalingOf(united.detectors), forest, calibration: { kinds, union }, provenance };
 }
 
 function policyOf(forest: IsolationForest, calibration: Calibration): Policy {
-  const artefact = { id: 'training', forest, calibration, provenance: { trainedOn: [], seed: 0, command: '' } };
+  const scaling = { mean: new Float64Array(FEATURES.length), deviation: new Float64Array(FEATURES.length).fill(1) };
+  const artefact = {
+    id: 'training',
+    scaling,
+    forest,
+    calibration,
+    provenance: { trainedOn: [], seed: 0, command: '' },
+  };
   return { artefact, settings: SETTINGS, settingsId: 'training' };
 }
 
@@ -102,6 +109,22 @@ async function run(options: TrainOptions, policy: Policy, sampler: Sampler | nul
 function outputOf(symbol: string, sampler: Sampler | null): Output {
   const nothing = (): void => undefined;
   return sampler ? { anomaly: nothing, vector: sampler.of(symbol) } : { anomaly: nothing };
+}
+
+/** The median symbol's baseline of each feature; what has none is standardised already. */
+function scalingOf(detectors: readonly SymbolDetector[]): Scaling {
+  const ready = (i: number): readonly SymbolDetector[] => detectors.filter(({ windows }) => windows.inverse[i]! > 0);
+  return {
+    mean: Float64Array.from(FEATURES, (_, i) => median(ready(i).map(({ windows }) => windows.mean[i]!)) ?? 0),
+    deviation: Float64Array.from(
+      FEATURES,
+      (_, i) => median(ready(i).map(({ windows }) => 1 / windows.inverse[i]!)) ?? 1,
+    ),
+  };
+}
+
+function median(values: readonly number[]): number | undefined {
+  return [...values].sort((a, b) => a - b)[values.length >> 1];
 }
 
 function pool(detectors: readonly SymbolDetector[], index: number): PooledTail {

@@ -19,7 +19,10 @@ before(async () => {
 });
 after(() => app.close());
 
-const row = (z: number): Record<string, unknown> => Object.fromEntries(FEATURES.map((name) => [name, z]));
+const { mean, deviation } = policy.artefact.scaling;
+/** A row that is `z` usual deviations above the usual in every feature. */
+const values = (z: number): number[] => FEATURES.map((_, i) => mean[i]! + z * deviation[i]!);
+const row = (z: number): Record<string, unknown> => Object.fromEntries(values(z).map((x, i) => [FEATURES[i]!, x]));
 
 test('a usual row scores low, an extreme one high and rare, as the forest says', async () => {
   const answer = await app.inject({ method: 'POST', url: '/score', payload: { rows: [row(0.1), row(60)] } });
@@ -29,7 +32,7 @@ test('a usual row scores low, an extreme one high and rare, as the forest says',
   const [usual, extreme] = items;
   assert.ok(usual!.forest < 0.5 && usual!.severity === 'none');
   assert.ok(extreme!.forest > usual!.forest && extreme!.return_period_s > usual!.return_period_s);
-  assert.equal(extreme!.forest, scoreRow(policy.artefact, new Float64Array(FEATURES.length).fill(60)).forest);
+  assert.equal(extreme!.forest, scoreRow(policy.artefact, Float64Array.from(values(60))).forest);
   assert.ok(Math.abs(extreme!.contributions.reduce((sum, { share }) => sum + share, 0) - 1) < 1e-9);
 });
 

@@ -1,4 +1,4 @@
-/** What is not the market's doing raises no alert of the market: history, gaps, duplicates, a symbol's first hour. */
+/** What is not the market's doing raises no alert of the market: history, gaps, repairs, clocks, flat data, ping-pong. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../src/market/random.ts';
@@ -75,4 +75,53 @@ test('a long gap is a data fault and nothing else', () => {
 test('every trade twice gives what every trade once gives', () => {
   const once = [...steady(5000)];
   assert.deepEqual(detect(once.flatMap((record) => [record, record])), detect(once));
+});
+
+/** Trades of the market lane's own: everything but the data faults. */
+function ofMarket(anomalies: readonly Anomaly[]): Anomaly[] {
+  return anomalies.filter(({ kind }) => kind !== 'data_fault');
+}
+
+function trade(id: number, timestamp: number, over: Partial<Extract<TapeRecord, { price: number }>> = {}): TapeRecord {
+  return { timestamp, symbol, id, price: 100, volume: 1, side: id % 2 === 0 ? 'buy' : 'sell', ...over };
+}
+
+test('a clock that goes back by a minute is a data fault, not a burst', () => {
+  const before = [...steady(5000)];
+  const after = [...steady(3000, 5001, START + 5_000_000 - 60_000)];
+  const anomalies = detect([...before, ...after]);
+  assert.deepEqual(ofMarket(anomalies), []);
+  assert.ok(anomalies.some(({ kind, phase }) => kind === 'data_fault' && phase === 'open'));
+});
+
+test('repaired trades that follow a lost connection are trades like all others', () => {
+  const tape = [...steady(8000)];
+  const lost: TapeRecord = { type: 'status', symbol, timestamp: START + 5_000_000, status: 'lost' };
+  const connected: TapeRecord = { type: 'status', symbol, timestamp: START + 5_090_000, status: 'connected' };
+  assert.deepEqual(detect([...tape.slice(0, 5000), lost, connected, ...tape.slice(5000)]), detect(tape));
+});
+
+test('a symbol that always trades the same size at the same price every second', () => {
+  const flat = Array.from({ length: 9000 }, (_, i) => trade(i + 1, START + i * 1000, { side: 'buy' }));
+  const once = flat.map((record, i) => (i === 8000 ? trade(8001, START + 7_999_500, { side: 'buy' }) : record));
+  assert.deepEqual(ofMarket(detect(flat)), []);
+  assert.deepEqual(ofMarket(detect(once)), []);
+});
+
+test('a price that hops across a spread of one tick, however often', () => {
+  const random = new Random(5);
+  let at = START;
+  const tape = Array.from({ length: 12_000 }, (_, i) => {
+    at += -Math.log(1 - random.next()) * 800;
+    const side = random.next() < 0.5 ? 'buy' : 'sell';
+    return trade(i + 1, at, { side, price: side === 'buy' ? 100.01 : 100, volume: 0.5 + random.next() });
+  });
+  assert.deepEqual(ofMarket(detect(tape)), []);
+});
+
+test('a halt and what comes after it', () => {
+  const halted: TapeRecord = { type: 'status', symbol, timestamp: START + 5_000_500, status: 'halted' };
+  const resumed: TapeRecord = { type: 'status', symbol, timestamp: START + 8_600_000, status: 'resumed' };
+  const after = [...steady(3000, 5001, START + 8_600_000)];
+  assert.deepEqual(ofMarket(detect([...steady(5000), halted, resumed, ...after])), []);
 });

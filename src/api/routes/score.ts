@@ -19,7 +19,7 @@ const ScoreBody = Type.Object(
     rows: Type.Array(Type.Record(Type.String(), Type.Unknown()), {
       minItems: 1,
       maxItems: ROWS_MAX,
-      description: `Each row names every feature, before compression: ${FEATURES.join(', ')}`,
+      description: `Each row names every feature, in its own unit (the model standardises them): ${FEATURES.join(', ')}`,
     }),
   },
   { additionalProperties: false, examples: [{ rows: [example] }] },
@@ -44,10 +44,9 @@ export function scoreRoutes(policy: Policy): FastifyPluginAsyncTypebox {
     app.post('/score', { schema: { body: ScoreBody, response } }, (request) => ({
       model: policy.artefact.id,
       items: request.body.rows.map((row, i) => {
-        const values = valuesOf(row, i);
-        const { contributions, ...score }: RowScore = scoreRow(policy.artefact, values);
-        const zscores = Object.fromEntries(FEATURES.map((name, f) => [name, values[f]!]));
-        return { ...score, zscores, contributions: [...contributions] };
+        const scored: RowScore = scoreRow(policy.artefact, valuesOf(row, i));
+        const zscores = Object.fromEntries(FEATURES.map((name, f) => [name, scored.zscores[f]!]));
+        return { ...scored, zscores, contributions: [...scored.contributions] };
       }),
     }));
 

@@ -6,7 +6,7 @@ import { type Anomaly, type DetectionSettings, type Kind, SEVERITIES } from '../
 import { type Artefact, DETECTOR_VERSION } from '../artefact.ts';
 import { SCALAR } from '../features/layout.ts';
 import { exp, log } from '../math.ts';
-import { type CalibratedScores, CRITICAL_LOG_PERIOD, WARNING_LOG_PERIOD } from '../surprise/calibration.ts';
+import { type CalibratedScores, severityAt } from '../surprise/calibration.ts';
 import { MARKET_KINDS } from '../surprise/kinds.ts';
 import { INCIDENT_STATE, Incident } from './incident.ts';
 import { round, type Story } from './narrate.ts';
@@ -99,7 +99,7 @@ export class Alerts {
     const s = this.#s;
     const timestamp = anchorSecond < 0 ? s[SCALAR.eventTime]! : anchorSecond * 1000;
     if (!this.#rules.allows(MARKET_KINDS[kind]!, direction, raised.notional, timestamp / 1000)) return;
-    const severity = severityOf(logPeriod);
+    const severity = severityAt(logPeriod);
     const phase = this.#market.raise(kind, severity, raw);
     this.#market.lastAbove = second;
     if (phase === null) return;
@@ -123,7 +123,7 @@ export class Alerts {
     const timestamp = s[SCALAR.eventTime]!;
     const second = Math.floor(timestamp / 1000);
     const period = (s[SCALAR.observed]! + FAULT_PRIOR * FAULT_PERIOD_S) / (s[SCALAR.faults]! - 1 + FAULT_PRIOR);
-    const severity = severityOf(log(period));
+    const severity = severityAt(log(period));
     this.closeUntil(second);
     if (!this.#rules.allows('data_fault', 0, null, timestamp / 1000)) return;
     const phase = this.#data.raise(0, severity, 0);
@@ -224,8 +224,4 @@ export class Alerts {
       },
     });
   }
-}
-
-function severityOf(logPeriod: number): number {
-  return logPeriod >= CRITICAL_LOG_PERIOD ? 2 : logPeriod >= WARNING_LOG_PERIOD ? 1 : 0;
 }

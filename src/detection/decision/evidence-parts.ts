@@ -1,9 +1,10 @@
 /** What of the measures speaks for a kind: each part with its value, what is usual, its z-score, and its share of the score. */
+import { TOP } from '../features/hour-tops.ts';
 import { SERIES, SERIES_COUNT } from '../features/layout.ts';
 import { VALUES, WINDOW_COUNT, type Windows } from '../features/windows.ts';
 import { log } from '../math.ts';
 import { KIND_INDEX } from '../surprise/kinds.ts';
-import { type Measures, orderSize, strongestWindow } from '../surprise/raw-scores.ts';
+import { type Measures, strongestWindow } from '../surprise/raw-scores.ts';
 import { FEATURES } from '../surprise/vector.ts';
 
 export interface Part {
@@ -83,21 +84,20 @@ function excursionParts({ windows, excursion }: Measures): readonly Part[] {
 }
 
 function orderParts({ windows, orders }: Measures): readonly Part[] {
-  const usual = windows.usualOrder;
+  const usual = orders.usualNotional;
   const volume = valuePart(windows, SERIES.quote);
   return [
-    { feature: 'order_notional', actual: orders.notional, expected: [0, 3 * usual], z: volume.z, size: 1 },
+    { feature: 'order_notional', actual: orders.notional, expected: [0, 3 * usual], z: orders.size, size: 1 },
     { ...volume, size: 0 },
   ];
 }
 
-function flowParts({ windows, orders }: Measures): readonly Part[] {
+function flowParts({ windows, orders, tops }: Measures): readonly Part[] {
   const buying = orders.buyFlow > orders.sellFlow;
   const at = (WINDOW_COUNT - 1) * SERIES_COUNT + (buying ? SERIES.netBuys : SERIES.netSells);
   const net = valuePart(windows, at);
-  const flow = buying ? orders.buyFlow : orders.sellFlow;
   return [
-    { feature: 'one_sided_flow', actual: flow, expected: [0, 3], z: net.z, size: 1 },
+    { feature: 'one_sided_flow', actual: orders.flow, expected: [0, tops.usual[TOP.flow]!], z: net.z, size: 1 },
     { ...net, size: 0 },
   ];
 }
@@ -109,10 +109,9 @@ function forestParts(measures: Measures, attribution: Float64Array): readonly Pa
     const size = attribution[i]!;
     if (i < VALUES) parts.push(valuePart(windows, i, size));
     else if (i === VALUES) {
-      parts.push({ feature: FEATURES[i]!, actual: orderSize(windows, orders), expected: [0, 3], z: 0, size });
+      parts.push({ feature: FEATURES[i]!, actual: orders.size, expected: [0, 2], z: orders.size, size });
     } else {
-      const flow = Math.max(orders.buyFlow, orders.sellFlow);
-      parts.push({ feature: FEATURES[i]!, actual: flow, expected: [0, 3], z: 0, size });
+      parts.push({ feature: FEATURES[i]!, actual: orders.flow, expected: [0, 3], z: 0, size });
     }
   }
   return byWeight(parts).slice(0, TOLD);

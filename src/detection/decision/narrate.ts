@@ -50,7 +50,7 @@ function clauses(kind: Kind, index: number, measures: Measures): string {
     return `the price ${move < 0 ? 'fell' : 'rose'} ${percent(move)} and half of it is taken back`;
   }
   if (kind === 'large_trade') {
-    return `one order of ${short(orders.notional)}, ${times(orders.notional, windows.usualOrder)} times the usual one`;
+    return `one order of ${short(orders.notional)}, ${times(orders.notional, orders.usualNotional)} times the usual one`;
   }
   if (kind === 'one_sided_flow') {
     const at = (WINDOW_COUNT - 1) * SERIES_COUNT;

@@ -13,16 +13,17 @@ export const BUCKET = {
   quote: 2,
   /** Taker orders: fills of one order share time and side. */
   orders: 3,
-  /** Fills of orders that had two or more. */
+  /** Rush orders: those that had two or more fills (La Morgia et al. 2020). */
   rush: 4,
-  /** Trades that undo one of equal size nearby, less those that repeat one. */
-  wash: 5,
+  /** Trades that have one of equal size nearby, and those of them that undo it. */
+  pairs: 5,
+  undone: 6,
   /** Notional of the largest taker order. */
-  largest: 6,
-  close: 7,
+  largest: 7,
+  close: 8,
 } as const;
-export const BUCKET_FIELDS = 8;
-export const SUMS = 6;
+export const BUCKET_FIELDS = 9;
+export const SUMS = 7;
 
 /** Windows scored against their own history, s. */
 export const WINDOWS = [5, 15, 60] as const;
@@ -57,8 +58,8 @@ export const SERIES_NAMES = [
   'trades',
   'quote_volume',
   'orders',
-  'rush_fills',
-  'wash_pairs',
+  'rush_orders',
+  'undone_pairs',
 ] as const;
 
 /** Scalars of the state. -1 stands for "none yet". */

@@ -2,7 +2,7 @@
  * Rolling features of one symbol in O(1) a trade: seconds in a ring, sums over windows, and for each window the running
  * mean and variance of its values. A window of w seconds is the current second and the w − 1 before it.
  */
-import { exp, LN2 } from '../math.ts';
+import { exp, LN2, log } from '../math.ts';
 import { absorb, absorbZeros, nextWeight } from './baseline.ts';
 import {
   BUCKET,
@@ -17,6 +17,7 @@ import {
   SUMS,
   WINDOWS,
 } from './layout.ts';
+import type { Orders } from './orders.ts';
 
 const HALF_LIFE_S = 48 * 3600;
 const DECAYS: readonly number[] = STRIDES.map((stride) => exp((-LN2 * stride) / HALF_LIFE_S));
@@ -29,6 +30,8 @@ export const ORDERS_SETTLE_S: number = WINDOWS[2] + LAG * STRIDES[2];
 
 export const WINDOW_COUNT: number = WINDOWS.length;
 export const VALUES: number = WINDOW_COUNT * SERIES_COUNT;
+/** Pairs that a sign test of undone against repeated ones is damped by. */
+const PAIRS_PRIOR = 4;
 const OF_BARS = 0;
 const OF_ORDERS = 1;
 
@@ -47,9 +50,8 @@ export class Windows {
   readonly inverse: Float64Array;
   /** Notional of the largest taker order in each window, the present second left out. */
   readonly largestBefore: Float64Array = new Float64Array(WINDOW_COUNT);
-  /** Mean notional of a taker order, and mean number of them a second; 0 while unknown. */
-  usualOrder = 0;
-  orderRate = 0;
+  /** ln of the usual number of taker orders a second, 0 while unknown. */
+  logOrderRate = 0;
   readonly #scalar: Float64Array;
   readonly #ring: Float64Array;
   readonly #sum: Float64Array;
@@ -100,12 +102,13 @@ export class Windows {
     current[BUCKET.close] = price;
   }
 
-  /** Counts what a trade says of taker orders: one begun, fills of rushing ones, undone trades, the notional so far. */
-  addOrder(orders: number, rush: number, wash: number, notional: number): void {
+  /** Counts what the present trade says of taker orders. */
+  addOrder({ orders, rush, pairs, undone, notional }: Orders): void {
     const current = this.#current;
     current[BUCKET.orders] = current[BUCKET.orders]! + orders;
     current[BUCKET.rush] = current[BUCKET.rush]! + rush;
-    current[BUCKET.wash] = current[BUCKET.wash]! + wash;
+    current[BUCKET.pairs] = current[BUCKET.pairs]! + pairs;
+    current[BUCKET.undone] = current[BUCKET.undone]! + undone;
     if (notional > current[BUCKET.largest]!) current[BUCKET.largest] = notional;
   }
 
@@ -135,7 +138,9 @@ export class Windows {
       value[v + SERIES.quote] = sum[s + BUCKET.quote]! + current[BUCKET.quote]!;
       value[v + SERIES.orders] = sum[s + BUCKET.orders]! + current[BUCKET.orders]!;
       value[v + SERIES.rush] = sum[s + BUCKET.rush]! + current[BUCKET.rush]!;
-      value[v + SERIES.wash] = sum[s + BUCKET.wash]! + current[BUCKET.wash]!;
+      const pairs = sum[s + BUCKET.pairs]! + current[BUCKET.pairs]!;
+      const undone = sum[s + BUCKET.undone]! + current[BUCKET.undone]!;
+      value[v + SERIES.wash] = pairs > 0 ? (2 * undone - pairs) / Math.sqrt(pairs + PAIRS_PRIOR) : 0;
     }
     for (let i = 0; i < VALUES; i++) z[i] = (value[i]! - mean[i]!) * inverse[i]!;
   }
@@ -196,10 +201,8 @@ export class Windows {
       if (x > largest) largest = x;
     }
     this.largestBefore[2] = largest;
-    const at = (WINDOW_COUNT - 1) * SERIES_COUNT;
-    const orders = this.inverse[at + SERIES.orders]! > 0 ? this.mean[at + SERIES.orders]! : 0;
-    this.orderRate = orders / WINDOWS[2];
-    this.usualOrder = orders > 0 ? this.mean[at + SERIES.quote]! / orders : 0;
+    const at = (WINDOW_COUNT - 1) * SERIES_COUNT + SERIES.orders;
+    this.logOrderRate = this.inverse[at]! > 0 && this.mean[at]! > 0 ? log(this.mean[at]! / WINDOWS[2]) : 0;
   }
 
   #findReferences(second: number): void {
@@ -307,5 +310,6 @@ function leastDeviation(series: number, mean: number, quarterTick: number): numb
   if (series === SERIES.logReturn) return quarterTick;
   if (series === SERIES.quote) return 0.1 * mean;
   const poisson = Math.sqrt(mean) / 2;
-  return series === SERIES.wash || series === SERIES.rush ? Math.max(0.5, poisson) : poisson;
+  if (series === SERIES.wash) return 0.75;
+  return series === SERIES.rush ? Math.max(0.5, poisson) : poisson;
 }

@@ -14,7 +14,7 @@ const DAY_S = 86_400;
 /** Counts halve in two weeks, so that the tail drifts with the market. */
 const HALF_LIFE_S = 14 * DAY_S;
 /** Share of the peaks that open an incident of their own: measured; the rest fall into one that is open, or into warm-up. */
-const PEAKS_OPEN = 0.55;
+const PEAKS_OPEN = 0.48;
 /** The account moves the opening period by at most this factor. */
 const ACCOUNT_FACTOR = 4;
 /**
@@ -26,13 +26,22 @@ const OVERSPENT_PRIOR = 8;
 /** A "not interesting" makes a kind of a symbol rarer by this factor, forgotten as the counts are. */
 const FEEDBACK_STEP: number = log(4);
 const FEEDBACK_MAX: number = 4 * FEEDBACK_STEP;
-/** What comes this much more often than the opening level still belongs to an open incident (ln of the factor). */
-const HOLD: number = log(4);
+/**
+ * What comes this much more often than the opening level still belongs to an open incident (ln of the factor), but not what
+ * comes every few hours: an incident has to end.
+ */
+const HOLD: number = log(6);
+const HOLD_LEAST: number = log(4 * 3600);
 export const WARNING_LOG_PERIOD: number = log(4 * DAY_S);
 export const CRITICAL_LOG_PERIOD: number = log(40 * DAY_S);
 
 /** The union score: ln of the longest return period over a minute, two units of it on one of the grid. */
 const UNION_BASE: number = log(60);
+
+/** 0, 1 or 2 for notice, warning, critical. */
+export function severityAt(logPeriod: number): number {
+  return logPeriod >= CRITICAL_LOG_PERIOD ? 2 : logPeriod >= WARNING_LOG_PERIOD ? 1 : 0;
+}
 
 export function unionRaw(logPeriod: number): number {
   return logPeriod > UNION_BASE ? (logPeriod - UNION_BASE) / 2 + 1 : 0;
@@ -74,7 +83,9 @@ export class CalibratedScores {
 
   /** Raw score at or above which a kind keeps an open incident open. */
   holdLevel(kind: number): number {
-    return this.#tails[kind]!.rawAt(this.openLogPeriod - SHARE[kind]! + this.#penalty[kind]! - HOLD);
+    const opening = this.openLogPeriod;
+    const hold = Math.max(opening - HOLD, Math.min(opening, HOLD_LEAST));
+    return this.#tails[kind]!.rawAt(hold - SHARE[kind]! + this.#penalty[kind]!);
   }
 
   logPeriod(kind: number, raw: number): number {

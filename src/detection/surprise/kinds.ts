@@ -37,10 +37,16 @@ export const NEEDS_TRADES: readonly boolean[] = MARKET_KINDS.map(
 );
 
 /**
- * Each kind's share of the budget, as ln of a factor on its return period. A move of price is what people want to read;
- * bursts and combinations without one have to be rarer to be told.
+ * Each kind's share of the budget, as ln of a factor on its return period. A move that has a side behind it is what people
+ * want to read; a silence has to be rarer to be told, and so has a suspicion.
  */
-export const SHARE: readonly number[] = MARKET_KINDS.map((kind) => {
-  if (kind === 'pump' || kind === 'dump' || kind === 'price_jump' || kind === 'flash_crash') return log(2);
-  return kind === 'silence' ? 0 : -log(2);
-});
+const SHARES: Partial<Record<MarketKind, number>> = {
+  dump: 2,
+  large_trade: 3 / 2,
+  volume_burst: 3 / 2,
+  trade_rate_burst: 3 / 2,
+  silence: 1 / 3,
+  wash_suspicion: 1 / 2,
+  rush_orders: 1 / 2,
+};
+export const SHARE: readonly number[] = MARKET_KINDS.map((kind) => log(SHARES[kind] ?? 1));

@@ -81,12 +81,12 @@ export class Tail {
 
   /** ln of the return period of `raw`, s; 0 below the grid. */
   logPeriod(raw: number): number {
-    return raw < GRID_FIRST ? 0 : Math.min(log(LONGEST_PERIOD_S), interpolate(this.#logPeriod, raw));
+    return periodIn(this.#logPeriod, raw);
   }
 
   /** Share of seconds whose largest score was below `raw`. */
   shareBelow(raw: number): number {
-    return raw < GRID_FIRST ? 0 : 1 - Math.min(1, exp(interpolate(this.#logShare, raw)));
+    return shareIn(this.#logShare, raw);
   }
 
   /**
@@ -151,6 +151,22 @@ function makeMonotone(logPeriod: Float64Array): void {
 function levelIndex(raw: number): number {
   const i = Math.floor((raw - GRID_FIRST) / GRID_STEP);
   return i < GRID_LEVELS ? i : GRID_LEVELS - 1;
+}
+
+/** ln of the return period, s, and share of seconds below, of a raw score in a pooled tail. */
+export function pooledPeriod(tail: PooledTail, raw: number): number {
+  return periodIn(tail.logPeriod, raw);
+}
+export function pooledShare(tail: PooledTail, raw: number): number {
+  return shareIn(tail.logShare, raw);
+}
+
+function periodIn(logPeriod: Float64Array, raw: number): number {
+  return raw < GRID_FIRST ? 0 : Math.min(log(LONGEST_PERIOD_S), interpolate(logPeriod, raw));
+}
+
+function shareIn(logShare: Float64Array, raw: number): number {
+  return raw < GRID_FIRST ? 0 : 1 - Math.min(1, exp(interpolate(logShare, raw)));
 }
 
 /** Linear between levels, and beyond the last on the slope of the last two. */

@@ -1,9 +1,9 @@
 /** The forest's vector: every standardised, log-compressed score of a trade, by name and in a fixed order. */
 import { SERIES_NAMES, WINDOWS } from '../features/layout.ts';
 import { VALUES } from '../features/windows.ts';
-import { type Measures, orderSize } from './raw-scores.ts';
+import type { Measures } from './raw-scores.ts';
 
-/** The vector's columns: the windows' z-scores, then the present order in usual ones and one-sided flow in nats. */
+/** The vector's columns: the windows' z-scores, then the present order's size in deviations and one-sided flow in nats. */
 export const FEATURES: readonly string[] = [
   ...WINDOWS.flatMap((window) => SERIES_NAMES.map((series) => `${series}_${window}s`)),
   'order_size',
@@ -26,6 +26,6 @@ export function compress(x: number): number {
 export function fillVector({ windows, orders }: Measures, out: Float64Array): void {
   const { z } = windows;
   for (let i = 0; i < VALUES; i++) out[i] = compress(z[i]!);
-  out[VALUES] = compress(orderSize(windows, orders));
+  out[VALUES] = compress(orders.size);
   out[VALUES + 1] = compress(orders.buyFlow > orders.sellFlow ? orders.buyFlow : -orders.sellFlow);
 }
