@@ -25,6 +25,7 @@ const live = (name: string, description: string): Command =>
     .option('--rest-url <list>', 'REST endpoints instead of the exchange’s')
     .option('--history <s>', 'seconds of history to warm up on; 0 for none (default: 4000)')
     .option('--budget <n>', 'incidents a symbol-day that you will read (default: 1)')
+    .option('--rules <file>', 'rules beside the budget, as JSON (docs/detection.md)')
     .option('--model <file>', 'model to use instead of the one shipped')
     .option('--notify <file>', 'who is told of which incidents, as JSON')
     .option('--json', 'anomalies as NDJSON on stdout');
@@ -51,7 +52,7 @@ withSettings(
 
 withSettings(
   program.command('detect').description('score the trades in Kafka; several share the partitions'),
-  (key) => ROLE.test(key) || key === 'budget',
+  (key) => ROLE.test(key) || key === 'budget' || key === 'rules',
 )
   .option('--model <file>', 'model to use until one is activated')
   .action(async (options) => (await import('./commands/detect.ts')).runDetect(options));
@@ -93,6 +94,7 @@ program
   .option('--data <dir>', 'folder of the log', '.tapewatch')
   .option('--model <file>', 'the model in force then')
   .option('--budget <n>', 'the budget in force then')
+  .option('--rules <file>', 'the rules in force then')
   .option('--html <file>', 'write a page of it: prices, trades, features, what was usual')
   .option('--svg <file>', 'write the picture alone')
   .option('--json', 'one JSON object')
@@ -105,6 +107,7 @@ program
   .option('--symbol <symbol>', 'symbol of rows that name none')
   .option('--model <file>', 'model to use instead of the one shipped')
   .option('--budget <n>', 'incidents a symbol-day that you will read (default: 1)')
+  .option('--rules <file>', 'rules beside the budget, as JSON (docs/detection.md)')
   .option('--bars <file>', 'write 1 s bars with score and level to this file')
   .option('--labels <file>', 'known events to grade by: NDJSON of simulate, csv symbol,start(,end,kind), events.csv')
   .option('--warm-up <h>', 'hours after a symbol’s first trade that are not graded (default: by the labels’ format)')

@@ -39,6 +39,13 @@ export const SETTINGS: readonly Row[] = [
     whole: true,
   },
   {
+    key: 'rules',
+    type: 'string',
+    default: '',
+    unit: 'file',
+    why: 'JSON rules beside the budget: z-scores, least notional, direction, muted periods',
+  },
+  {
     key: 'symbols',
     type: 'list',
     default: 'BTCUSDT,ETHUSDT,SOLUSDT,XRPUSDT,DOGEUSDT',
