@@ -87,6 +87,22 @@ program
   .option('--sink <name>', 'this one alone')
   .action(async (options) => (await import('./commands/notify.ts')).runNotifyTest(options));
 
+const model = program.command('model').description('models: look at them, keep them in the log, put one in force');
+const onModel = (name: string, description: string): Command =>
+  withSettings(model.command(name).description(description), (key) => KAFKA.test(key))
+    .option('--data <dir>', 'folder of the log')
+    .option('--json', 'one JSON object');
+onModel(
+  'show [model]',
+  'the card of a model (a file, NAME, NAME@VERSION or sha256:…); without one, all there are',
+).action(async (reference, options) => (await import('./commands/model.ts')).runModelShow(reference, options));
+onModel('import <file>', 'put a model into the registry, as the next version of its name')
+  .option('--name <name>', 'what to call it (default: the file’s name)')
+  .action(async (path, options) => (await import('./commands/model.ts')).runModelImport(path, options));
+onModel('activate <model>', 'put a model of the registry in force, a few seconds ahead in event time')
+  .option('--budget <n>', 'incidents a symbol-day that you will read (default: as it is)')
+  .action(async (reference, options) => (await import('./commands/model.ts')).runModelActivate(reference, options));
+
 program
   .command('explain <id>')
   .description('recompute one anomaly and show what it rests on')

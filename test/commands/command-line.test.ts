@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { TRX, WITHOUT_DATA } from '../real-data.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/tapewatch.js', import.meta.url));
+const MODEL = fileURLToPath(new URL('../../models/default.json', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tapewatch-cli-'));
 
 function run(...args: string[]): { code: number | null; out: string; err: string } {
@@ -105,4 +106,22 @@ test('every anomaly of the cascade is explained by recomputing it', { skip: WITH
     assert.equal(JSON.stringify((JSON.parse(told) as { anomaly: unknown }).anomaly), line);
   }
   assert.equal(run('explain', 'TRXUSDT:market:1:0', '--tape', TRX).code, 1);
+});
+
+test('a model is imported, put in force, and leaves settings that are not given as they are', () => {
+  const data = join(folder, 'models');
+  const [first] = run('model', 'show', '--data', data).out.split('\n');
+  assert.equal(first, 'Nothing has been activated yet.');
+  const imported = JSON.parse(run('model', 'import', MODEL, '--name', 'night', '--data', data, '--json').out) as object;
+  const again = JSON.parse(run('model', 'import', MODEL, '--name', 'night', '--data', data, '--json').out) as object;
+  assert.deepEqual(again, imported, 'the same bytes are no new version');
+  assert.equal(run('model', 'activate', 'nothing', '--data', data).code, 1);
+  const { out, code, err } = run('model', 'activate', 'night', '--budget', '7', '--data', data, '--json');
+  assert.equal(code, 0, err);
+  assert.equal((JSON.parse(out) as { settings: { budget: number } }).settings.budget, 7);
+  assert.equal(run('model', 'activate', 'night@1', '--data', data).code, 0);
+  const told = run('model', 'show', '--data', data).out;
+  assert.match(told, /^\* night@1 +sha256:/);
+  assert.match(told, /"budget":7/, 'a setting that is not given stays');
+  assert.match(run('model', 'show', 'night', '--data', data).out, /^model +sha256:[\s\S]*trees of/);
 });
