@@ -1,10 +1,11 @@
 /** What the picture of one anomaly shows, collected while its tape is replayed: it watches the detector and changes nothing. */
 
-import type { Output, Policy, SymbolDetector } from '../detection/detector.ts';
+import type { Output, SymbolDetector } from '../detection/detector.ts';
 import { FEATURES } from '../detection/surprise/vector.ts';
 import { type Anomaly, type Bar, incidentOf, isTrade, type TapeRecord, type Trade } from '../market/records.ts';
 import { TapeDetector } from '../pipeline/tape-detector.ts';
 import type { Explanation, FeatureCourse } from '../report/explanation-chart.ts';
+import type { Start } from './recompute.ts';
 
 const BEFORE_MS = 300_000;
 const AFTER_MS = 300_000;
@@ -24,16 +25,14 @@ interface Second {
 /** Replays `tape` as far as the picture of anomaly `id` needs; null where it gives no such anomaly. */
 export async function explanationOf(
   tape: AsyncIterable<readonly TapeRecord[]>,
-  policy: Policy,
+  { policy, resolve, restore }: Start,
   id: string,
-  /** Puts a snapshot in, where the tape does not begin at the beginning. */
-  restore: (detector: TapeDetector) => void = () => undefined,
 ): Promise<Explanation | null> {
   const symbol = id.slice(0, id.indexOf(':'));
   const recorder = new ExplanationRecorder(id, () => detector.detectors.get(symbol));
   const nothing = { anomaly: () => undefined };
-  const detector = new TapeDetector({ policy, output: recorder.output(nothing) });
-  restore(detector);
+  const detector = new TapeDetector({ policy, output: recorder.output(nothing), ...(resolve ? { resolve } : {}) });
+  restore?.(detector);
   for await (const batch of tape) {
     for (const record of batch) {
       if ('symbol' in record && record.symbol !== symbol) continue;

@@ -2,7 +2,7 @@
 import type { Policy } from '../detection/detector.ts';
 import { encodeAnomaly } from '../market/codec.ts';
 import { type Anomaly, incidentOf, isTrade, type TapeRecord, type Trade } from '../market/records.ts';
-import { TapeDetector } from '../pipeline/tape-detector.ts';
+import { type Resolve, TapeDetector } from '../pipeline/tape-detector.ts';
 
 export interface Recomputed {
   /** The record asked for, null where this tape, model and settings give none of that id. */
@@ -12,11 +12,20 @@ export interface Recomputed {
   readonly trades: readonly Trade[];
 }
 
+/** What a replay begins with. */
+export interface Start {
+  readonly policy: Policy;
+  /** What activations on the tape ask for; without it `policy` overrides them. */
+  readonly resolve?: Resolve;
+  /** Puts a snapshot in, where the tape does not begin at the beginning. */
+  readonly restore?: (detector: TapeDetector) => void;
+}
+
 const TRADES_KEPT = 200;
 
 export async function recompute(
   tape: AsyncIterable<readonly TapeRecord[]>,
-  policy: Policy,
+  { policy, resolve, restore }: Start,
   id: string,
 ): Promise<Recomputed> {
   const symbol = id.slice(0, id.indexOf(':'));
@@ -25,6 +34,7 @@ export async function recompute(
   let recent: Trade[] = [];
   const detector = new TapeDetector({
     policy,
+    ...(resolve ? { resolve } : {}),
     output: {
       anomaly: (anomaly) => {
         if (incidentOf(anomaly.id) !== incidentOf(id)) return;
@@ -34,6 +44,7 @@ export async function recompute(
       bar: () => undefined,
     },
   });
+  restore?.(detector);
   for await (const batch of tape) {
     for (const record of batch) {
       if ('symbol' in record && record.symbol !== symbol) continue;

@@ -1,11 +1,13 @@
 /** `tapewatch explain ID`: recomputes one anomaly from the tape or the log, and shows what it rests on. */
 import { recompute, sameBytes } from '../backtest/recompute.ts';
+import { DETECTOR_VERSION } from '../detection/artefact.ts';
 import { openEmbeddedLog } from '../event-log/embedded/embedded-log.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import { topicNames } from '../event-log/topics.ts';
 import { TapewatchError } from '../market/error.ts';
-import type { Anomaly, TapeRecord, Trade } from '../market/records.ts';
+import { type Anomaly, incidentOf, type TapeRecord, type Trade } from '../market/records.ts';
 import { readTape } from '../tape-files/tape.ts';
+import { replayOf } from './evidence.ts';
 import { print, say } from './output.ts';
 import { type PictureOptions, writePictures } from './pictures.ts';
 import { type PolicyOptions, policyOf } from './policy.ts';
@@ -23,8 +25,15 @@ export async function runExplain(id: string, options: ExplainCommand): Promise<v
   try {
     const recorded = log ? await findRecorded(log, id) : null;
     if (log && !recorded) throw new TapewatchError('not_found', `There is no anomaly ${id} in ${options.data}.`);
-    const { model, settings } = recorded?.evidence ?? {};
-    if (recorded && (model !== policy.artefact.id || settings !== policy.settingsId)) {
+    const { model, settings, detector } = recorded?.evidence ?? {};
+    if (recorded && detector !== DETECTOR_VERSION) {
+      throw new TapewatchError(
+        'usage',
+        `${id} was raised by detector ${detector}, and this is detector ${DETECTOR_VERSION}: recompute it with the version of Tapewatch that raised it.`,
+      );
+    }
+    const replay = log && (await replayOf(log, incidentOf(id), policy));
+    if (recorded && !replay && (model !== policy.artefact.id || settings !== policy.settingsId)) {
       throw new TapewatchError(
         'usage',
         `${id} was raised by model ${model} and settings ${settings}; give --model and --budget as they were then.`,
@@ -32,13 +41,14 @@ export async function runExplain(id: string, options: ExplainCommand): Promise<v
     }
     const symbol = id.slice(0, id.indexOf(':'));
     const open = async (): Promise<AsyncIterable<readonly TapeRecord[]>> =>
-      log ? await tapeOfSymbol(log, symbol) : readTape(options.tape!);
-    const { anomaly, story, trades } = await recompute(await open(), policy, id);
+      replay ? replay.tape() : log ? await tapeOfSymbol(log, symbol) : readTape(options.tape!);
+    const start = replay ? replay.start : { policy };
+    const { anomaly, story, trades } = await recompute(await open(), start, id);
     if (!anomaly) throw new TapewatchError('not_found', `This tape, model and settings give no anomaly ${id}.`);
     const verdict = recorded ? (sameBytes(anomaly, recorded) ? 'same' : 'differs') : 'recomputed';
     if (options.json) await print(`${JSON.stringify({ verdict, anomaly, story, trades })}\n`);
     else await print(asText(anomaly, story, trades, verdict));
-    await writePictures(id, options, async () => ({ tape: await open(), policy }), VERDICTS[verdict]);
+    await writePictures(id, options, open, start, VERDICTS[verdict]);
     if (verdict === 'differs') {
       say('The recomputed record differs from the recorded one.');
       process.exitCode = 1;

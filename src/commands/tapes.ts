@@ -88,7 +88,7 @@ export async function tapeOfSymbol(log: EventLog, symbol: string): Promise<Async
 }
 
 /** A log's records that can be read, the models they name at hand; the others stand in its dead letters. */
-async function* readPartition(
+export async function* readPartition(
   log: EventLog,
   topic: string,
   partition: number,

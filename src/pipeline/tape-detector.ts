@@ -137,6 +137,8 @@ export class TapeDetector {
     });
     this.#state = { epoch: state.epoch, promised: state.promised, activations };
     this.#policies = policies;
+    // What a replay without offsets counts goes on from here, so that later activations stand later.
+    this.#next = Math.max(this.#next, (activations.at(-1)?.offset ?? -1) + 1);
     for (const seat of this.#seats.values()) this.#findNext(seat);
   }
 
@@ -146,6 +148,7 @@ export class TapeDetector {
     const seat = { detector, offset, reached, next: Number.POSITIVE_INFINITY };
     this.#findNext(seat);
     this.#seats.set(symbol, seat);
+    this.#next = Math.max(this.#next, offset);
   }
 
   /** What a snapshot of a symbol at `offset` holds; `state` is the detector's own, not a copy. */

@@ -28,7 +28,7 @@ test('features end where the record says, with its baseline, and their course is
   const oneOfAKind = [...Map.groupBy(told, ({ kind }) => kind).values()].map(([first]) => first!);
   let compared = 0;
   for (const anomaly of oneOfAKind) {
-    const explanation = (await explanationOf(tape(), policy, anomaly.id))!;
+    const explanation = (await explanationOf(tape(), { policy }, anomaly.id))!;
     assert.equal(encodeAnomaly(explanation.anomaly), encodeAnomaly(anomaly));
     assert.ok(explanation.trades.some(({ timestamp }) => timestamp === anomaly.timestamp));
     assert.ok(explanation.seconds.length > 10);
@@ -79,5 +79,5 @@ test('looking at an anomaly changes no byte of any record or bar', async () => {
 });
 
 test('an id that the tape does not give has no picture', async () => {
-  assert.equal(await explanationOf(tape(), policy, 'NOSUCH:market:1:0'), null);
+  assert.equal(await explanationOf(tape(), { policy }, 'NOSUCH:market:1:0'), null);
 });

@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { recompute } from '../../src/backtest/recompute.ts';
+import { replayOf } from '../../src/commands/evidence.ts';
 import { DETECTOR_VERSION } from '../../src/detection/artefact.ts';
 import type { Policy } from '../../src/detection/detector.ts';
 import { type EmbeddedLog, openEmbeddedLog } from '../../src/event-log/embedded/embedded-log.ts';
@@ -20,7 +22,6 @@ import { type Anomaly, type Bar, incidentOf, isTrade, type TapeRecord } from '..
 import { DEFAULT_MODEL, loadArtefact, settingsId } from '../../src/model/artefact-file.ts';
 import { ModelRegistry } from '../../src/model/registry.ts';
 import { DetectionService, type DetectionServiceOptions } from '../../src/pipeline/detection-service.ts';
-import { decodeEvidence } from '../../src/pipeline/evidence.ts';
 import { TapeDetector } from '../../src/pipeline/tape-detector.ts';
 import { randomTape } from './random-tape.ts';
 
@@ -219,53 +220,21 @@ async function caughtUp(log: EventLog, group: string): Promise<boolean> {
   return true;
 }
 
-/** Each incident has one record of evidence, from which its opening comes out again, byte for byte. */
+/** Each incident has one record of evidence, from which all its records come out again, byte for byte. */
 async function assertEvidence(log: EventLog): Promise<number> {
-  const opened = (await readAll(log, topics.anomalies))
-    .map(({ value }) => JSON.parse(String(value)) as Anomaly)
-    .filter(({ phase }) => phase === 'open');
-  const evidence = new Map((await readAll(log, topics.evidence)).map(({ key, value }) => [key, value!]));
+  const anomalies = (await readAll(log, topics.anomalies)).map(({ value }) => JSON.parse(String(value)) as Anomaly);
+  const opened = anomalies.filter(({ phase }) => phase === 'open');
+  const evidence = new Set((await readAll(log, topics.evidence)).map(({ key }) => key));
   assert.equal(evidence.size, opened.length);
-  const { resolve } = new ModelRegistry(log, topics.models);
-  const tapes = new Map<number, LogRecord[]>();
-  for (const anomaly of opened) {
-    const {
-      symbol,
-      partition,
-      offset,
-      snapshot,
-      state,
-      model,
-      settings: inForce,
-    } = decodeEvidence(evidence.get(incidentOf(anomaly.id))!);
-    const found: string[] = [];
-    const detector = new TapeDetector({
-      policy: resolve({ model, settings: inForce }, policy)!,
-      resolve,
-      output: { anomaly: (its) => found.push(encodeAnomaly(its)), bar: () => undefined },
-    });
-    detector.partitionState = state;
-    if (snapshot) {
-      const { head } = snapshot;
-      detector.restore(symbol, {
-        policy: resolve(head, policy)!,
-        state: snapshot.state,
-        offset: head.offset,
-        reached: head.reached,
-      });
-    }
-    if (!tapes.has(partition))
-      tapes.set(
-        partition,
-        (await readAll(log, topics.trades)).filter((r) => r.partition === partition),
-      );
-    for (const record of tapes.get(partition)!.slice(offset)) {
-      const decoded = JSON.parse(String(record.value)) as TapeRecord;
-      if ('symbol' in decoded && decoded.symbol !== symbol) continue;
-      detector.push(decoded, record.offset);
-      if (found.includes(encodeAnomaly(anomaly))) break;
-    }
-    assert.ok(found.includes(encodeAnomaly(anomaly)), `${anomaly.id} does not come out of its evidence`);
+  for (const { id } of opened) {
+    const incident = incidentOf(id);
+    const replay = await replayOf(log, incident, policy);
+    const { story } = await recompute(replay!.tape(), replay!.start, id);
+    assert.deepEqual(
+      story.map(encodeAnomaly),
+      anomalies.filter((anomaly) => incidentOf(anomaly.id) === incident).map(encodeAnomaly),
+      `${incident} does not come out of its evidence`,
+    );
   }
   return opened.length;
 }

@@ -1,0 +1,84 @@
+/** Evidence in the log: what an incident's records are recomputed from, byte for byte, whatever is in force now. */
+
+import type { Start } from '../backtest/recompute.ts';
+import type { Policy } from '../detection/detector.ts';
+import type { EventLog } from '../event-log/event-log.ts';
+import { topicNames } from '../event-log/topics.ts';
+import { TapewatchError } from '../market/error.ts';
+import { partitionOf } from '../market/partition.ts';
+import type { TapeRecord } from '../market/records.ts';
+import { ModelRegistry } from '../model/registry.ts';
+import { decodeEvidence, decodeEvidenceHead, type EvidenceHead } from '../pipeline/evidence.ts';
+import { readPartition } from './tapes.ts';
+
+export interface Replay {
+  /** From the evidence's place in the log; anew at each call. */
+  tape(): AsyncIterable<readonly TapeRecord[]>;
+  readonly start: Start;
+}
+
+/**
+ * The replay that gives an incident's records; null where the log has no evidence of it. `shipped` is the model at hand
+ * besides those of the registry.
+ * @throws TapewatchError `not_found` where the model or the trades are gone, `record_invalid` where the evidence is damaged
+ */
+export async function replayOf(log: EventLog, incident: string, shipped: Policy): Promise<Replay | null> {
+  const bytes = await evidenceBytes(log, incident);
+  if (!bytes) return null;
+  const { symbol, partition, offset, model, settings, state, snapshot } = decodeEvidence(bytes);
+  const { trades, models } = topicNames('');
+  const registry = new ModelRegistry(log, models);
+  await registry.prepare([
+    model,
+    ...state.activations.map((its) => its.model),
+    ...(snapshot ? [snapshot.head.model] : []),
+  ]);
+  const within = await log.bounds(trades, partition);
+  if (offset < within.first) {
+    throw new TapewatchError(
+      'not_found',
+      `The trades that ${incident} rests on are no longer in the log, which keeps them for --retention: give them as --tape.`,
+    );
+  }
+  const named = (wanted: Pick<EvidenceHead, 'model' | 'settings'>): Policy => {
+    const policy = registry.resolve(wanted, shipped);
+    if (policy) return policy;
+    throw new TapewatchError(
+      'not_found',
+      `${incident} was raised by model ${wanted.model}: import it, then ask again.`,
+    );
+  };
+  return {
+    tape: () => readPartition(log, trades, partition, { ...within, first: offset }, registry),
+    start: {
+      policy: named({ model, settings }),
+      resolve: registry.resolve,
+      restore: (detector) => {
+        detector.partitionState = state;
+        if (!snapshot) return;
+        const { head } = snapshot;
+        // The detector goes on changing its state: each replay begins from a copy.
+        const its = { policy: named(head), state: snapshot.state.slice(), offset: head.offset, reached: head.reached };
+        detector.restore(symbol, its);
+      },
+    },
+  };
+}
+
+/** Where an incident's replay begins and with what; null where the log has no evidence of it. */
+export async function evidenceHead(log: EventLog, incident: string): Promise<EvidenceHead | null> {
+  const bytes = await evidenceBytes(log, incident);
+  return bytes && decodeEvidenceHead(bytes);
+}
+
+async function evidenceBytes(log: EventLog, incident: string): Promise<Uint8Array | null> {
+  const { evidence } = topicNames('');
+  const partition = partitionOf(incident, await log.partitions(evidence));
+  for (let from = 0; ; ) {
+    const { records, next } = await log.read(evidence, partition, from);
+    const found = records.find(({ key }) => key === incident);
+    if (found) return found.value && new Uint8Array(found.value);
+    if (next === from) return null;
+    from = next;
+  }
+}
