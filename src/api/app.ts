@@ -9,7 +9,7 @@ import { TapewatchError } from '../market/error.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Views } from '../views/views.ts';
 import { pageRoutes } from './routes/page.ts';
-import { readRoutes } from './routes/read.ts';
+import { type FindEvidence, readRoutes } from './routes/read.ts';
 import { type RecomputeOptions, recomputeRoutes } from './routes/recompute.ts';
 import { scoreRoutes } from './routes/score.ts';
 import { streamRoutes } from './routes/stream.ts';
@@ -26,6 +26,8 @@ export interface AppOptions {
   readonly write?: Omit<WriteOptions, 'views'>;
   /** Recomputes an anomaly from its tape; absent: it can't be asked for. */
   readonly recompute?: RecomputeOptions['recompute'];
+  /** An anomaly's evidence in the log; absent: only what the view holds. */
+  readonly evidence?: FindEvidence;
   /** The model and settings that /v1/score and /v1/detect judge by; absent: they aren't there. */
   readonly policy?: Policy;
   /** Folder of the built dashboard, null where there is none. */
@@ -75,7 +77,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       .type('application/problem+json')
       .send(problem(404, `There is nothing at ${request.url}.`, request.id));
   });
-  await app.register(readRoutes(options.views), { prefix: '/v1' });
+  await app.register(readRoutes(options.views, options.evidence), { prefix: '/v1' });
   await app.register(streamRoutes(options.views), { prefix: '/v1' });
   await app.register(watchRoutes(options), { prefix: '/v1' });
   const { views, write, recompute, policy } = options;

@@ -1,15 +1,21 @@
 /** Evidence in the log: what an incident's records are recomputed from, byte for byte, whatever is in force now. */
 
+import type { StoredEvidence } from '../api/routes/read.ts';
 import type { Start } from '../backtest/recompute.ts';
 import type { Policy } from '../detection/detector.ts';
 import type { EventLog } from '../event-log/event-log.ts';
 import { topicNames } from '../event-log/topics.ts';
 import { TapewatchError } from '../market/error.ts';
 import { partitionOf } from '../market/partition.ts';
-import type { TapeRecord } from '../market/records.ts';
+import { type Anomaly, incidentOf, isTrade, type TapeRecord, type Trade } from '../market/records.ts';
 import { ModelRegistry } from '../model/registry.ts';
 import { decodeEvidence, decodeEvidenceHead, type EvidenceHead } from '../pipeline/evidence.ts';
 import { readPartition } from './tapes.ts';
+
+/** An anomaly's first trades may stand before the snapshot that its replay begins with. */
+const RECORDS_BACK = 20_000;
+const RECORDS_READ_MAX = 200_000;
+const TRADES_MAX = 5000;
 
 export interface Replay {
   /** From the evidence's place in the log; anew at each call. */
@@ -65,10 +71,34 @@ export async function replayOf(log: EventLog, incident: string, shipped: Policy)
   };
 }
 
-/** Where an incident's replay begins and with what; null where the log has no evidence of it. */
-export async function evidenceHead(log: EventLog, incident: string): Promise<EvidenceHead | null> {
-  const bytes = await evidenceBytes(log, incident);
-  return bytes && decodeEvidenceHead(bytes);
+/** For the API: an anomaly's evidence as it stands in the log, and its trades from there; null where there is none. */
+export function evidencing(log: EventLog): (anomaly: Anomaly) => Promise<StoredEvidence | null> {
+  return async ({ id, symbol, evidence: { firstTradeId, lastTradeId } }) => {
+    const bytes = await evidenceBytes(log, incidentOf(id));
+    if (!bytes) return null;
+    const head = decodeEvidenceHead(bytes);
+    const { trades: topic, models } = topicNames('');
+    const { first, end } = await log.bounds(topic, head.partition);
+    const within = {
+      first: Math.max(first, head.offset - RECORDS_BACK),
+      end: Math.min(end, head.offset + RECORDS_READ_MAX),
+    };
+    const trades: Trade[] = [];
+    reading: for await (const batch of readPartition(
+      log,
+      topic,
+      head.partition,
+      within,
+      new ModelRegistry(log, models),
+    ))
+      for (const record of batch) {
+        if (!isTrade(record) || record.symbol !== symbol || record.id < firstTradeId) continue;
+        if (record.id > lastTradeId || trades.length >= TRADES_MAX) break reading;
+        // One that was fetched twice stands twice on the tape; readers drop it.
+        if (record.id > (trades.at(-1)?.id ?? -1)) trades.push(record);
+      }
+    return { head, record: Buffer.from(bytes).toString('base64'), trades };
+  };
 }
 
 async function evidenceBytes(log: EventLog, incident: string): Promise<Uint8Array | null> {

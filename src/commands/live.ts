@@ -11,6 +11,7 @@ import type { Values } from '../settings.ts';
 import { createNetworkTransport, processClock } from '../transport/network.ts';
 import { Views } from '../views/views.ts';
 import { putInForce } from './activation.ts';
+import { evidencing } from './evidence.ts';
 import { openKafka } from './kafka.ts';
 import { capture as startingCapture } from './live-capture.ts';
 import { notifying } from './notify.ts';
@@ -91,6 +92,7 @@ export async function runLive(options: LiveOptions): Promise<void> {
     version: options.version,
     page: await pageFolder(),
     write: { log, topics, token: values['token'] as string },
+    evidence: evidencing(log),
     recompute: recomputing(log, policy),
     policy,
     notReady: () => (service.isReady ? null : 'State is being restored.'),

@@ -8,6 +8,7 @@ import { TapewatchError } from '../market/error.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { readSettings } from '../settings.ts';
 import { Views } from '../views/views.ts';
+import { evidencing } from './evidence.ts';
 import { openKafka } from './kafka.ts';
 import { notifying } from './notify.ts';
 import { type OptionsByName, optionsByKey } from './options.ts';
@@ -41,6 +42,7 @@ export async function runServe(options: OptionsByName, version: string): Promise
     notReady: () => (log.hasCaughtUp ? null : 'Anomalies and bars are being copied.'),
     page: await pageFolder(),
     write: { log, topics, token: values['token'] as string },
+    evidence: evidencing(log),
     recompute: recomputing(log, policyOf({})),
     policy: policyOf({}),
   });

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { recompute } from '../../src/backtest/recompute.ts';
-import { replayOf } from '../../src/commands/evidence.ts';
+import { evidencing, replayOf } from '../../src/commands/evidence.ts';
 import { DETECTOR_VERSION } from '../../src/detection/artefact.ts';
 import type { Policy } from '../../src/detection/detector.ts';
 import { type EmbeddedLog, openEmbeddedLog } from '../../src/event-log/embedded/embedded-log.ts';
@@ -22,6 +22,7 @@ import { type Anomaly, type Bar, incidentOf, isTrade, type TapeRecord } from '..
 import { DEFAULT_MODEL, loadArtefact, settingsId } from '../../src/model/artefact-file.ts';
 import { ModelRegistry } from '../../src/model/registry.ts';
 import { DetectionService, type DetectionServiceOptions } from '../../src/pipeline/detection-service.ts';
+import { decodeEvidenceHead } from '../../src/pipeline/evidence.ts';
 import { TapeDetector } from '../../src/pipeline/tape-detector.ts';
 import { randomTape } from './random-tape.ts';
 
@@ -226,7 +227,11 @@ async function assertEvidence(log: EventLog): Promise<number> {
   const opened = anomalies.filter(({ phase }) => phase === 'open');
   const evidence = new Set((await readAll(log, topics.evidence)).map(({ key }) => key));
   assert.equal(evidence.size, opened.length);
-  for (const { id } of opened) {
+  const tape = (await readAll(log, topics.trades))
+    .map(({ value }) => JSON.parse(String(value)) as TapeRecord)
+    .filter(isTrade);
+  for (const anomaly of opened) {
+    const { id } = anomaly;
     const incident = incidentOf(id);
     const replay = await replayOf(log, incident, policy);
     const { story } = await recompute(replay!.tape(), replay!.start, id);
@@ -234,6 +239,16 @@ async function assertEvidence(log: EventLog): Promise<number> {
       story.map(encodeAnomaly),
       anomalies.filter((anomaly) => incidentOf(anomaly.id) === incident).map(encodeAnomaly),
       `${incident} does not come out of its evidence`,
+    );
+    const { head, record, trades } = (await evidencing(log)(anomaly))!;
+    assert.deepEqual(decodeEvidenceHead(Buffer.from(record, 'base64')), head);
+    // What the API shows: the anomaly's trades that are on the tape, each once.
+    const { firstTradeId, lastTradeId } = anomaly.evidence;
+    const its = tape.filter((trade) => trade.symbol === anomaly.symbol && trade.id >= firstTradeId);
+    const ids = new Set(its.map((trade) => trade.id).filter((tradeId) => tradeId <= lastTradeId));
+    assert.deepEqual(
+      trades.map((trade) => trade.id),
+      [...ids].sort((x, y) => x - y),
     );
   }
   return opened.length;

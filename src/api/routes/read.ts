@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
 import { TapewatchError } from '../../market/error.ts';
-import { type Anomaly, type Bar, incidentOf } from '../../market/records.ts';
+import { type Anomaly, type Bar, incidentOf, type Trade } from '../../market/records.ts';
 import type { SymbolView, Views } from '../../views/views.ts';
 import {
   AnomalyQuery,
@@ -18,7 +18,23 @@ import {
 /** Bars shown with an anomaly, before and after it. */
 const AROUND_MS = 300_000;
 
-export function readRoutes(views: Views): FastifyPluginAsyncTypebox {
+/** An incident's record on the evidence topic. */
+export interface StoredEvidence {
+  /** Its first line: partition and offset where replay begins, detector, model and settings in force there. */
+  readonly head: object;
+  /** The whole record, base64: that line, then the snapshot. */
+  readonly record: string;
+  /** The anomaly's trades, in the log still. */
+  readonly trades: readonly Trade[];
+}
+
+export type FindEvidence = (anomaly: Anomaly) => Promise<StoredEvidence | null>;
+
+/** Without `evidence` trades are those that the view still has. */
+export function readRoutes(
+  views: Views,
+  evidence: FindEvidence = () => Promise.resolve(null),
+): FastifyPluginAsyncTypebox {
   return async (app) => {
     const list = (shape: Parameters<typeof Type.Array>[0]) => ({
       200: Type.Object({ items: Type.Array(shape) }),
@@ -49,16 +65,23 @@ export function readRoutes(views: Views): FastifyPluginAsyncTypebox {
       onWire(find(views, request.params.id)),
     );
 
-    app.get('/anomalies/:id/evidence', { schema: { params: byId } }, async (request) => {
+    const whole = Type.Object({ record: Type.Optional(Type.Boolean()) });
+    app.get('/anomalies/:id/evidence', { schema: { params: byId, querystring: whole } }, async (request) => {
       const anomaly = find(views, request.params.id);
+      const stored = await evidence(anomaly);
+
       const view = views.symbol(anomaly.symbol);
       const { firstTradeId, lastTradeId } = anomaly.evidence;
       const incident = incidentOf(anomaly.id);
+      const viewed = (view?.trades ?? []).filter(({ id }) => id >= firstTradeId && id <= lastTradeId);
       return {
         anomaly,
         story: views.incidents(1000).find(([first]) => first !== undefined && incidentOf(first.id) === incident) ?? [],
-        trades: (view?.trades ?? []).filter(({ id }) => id >= firstTradeId && id <= lastTradeId),
+        // The view has the newest trades, the log those that are left of a long time.
+        trades: stored && stored.trades.length >= viewed.length ? stored.trades : viewed,
         bars: await views.bars(anomaly.symbol, anomaly.timestamp - AROUND_MS, anomaly.timestamp + AROUND_MS),
+        replay: stored?.head ?? null,
+        ...(stored && request.query.record ? { record: stored.record } : {}),
       };
     });
 
