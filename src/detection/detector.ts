@@ -6,12 +6,14 @@ import type { Anomaly, Bar, Feedback, Gap, HistoryBar, Status, Trade } from '../
 import { ALERTS_STATE, Alerts, type Policy } from './decision/alerts.ts';
 import { type Part, partsOf } from './decision/evidence-parts.ts';
 import { rarity, round, type Story, sentence, tell } from './decision/narrate.ts';
+import { ACTIVITY_STATE, Activity } from './features/activity.ts';
 import { EXCURSION_STATE, Excursion } from './features/excursion.ts';
 import { HOUR_TOPS_STATE, HourTops } from './features/hour-tops.ts';
 import { SCALAR, SCALARS, SERIES, SERIES_COUNT, WINDOWS } from './features/layout.ts';
 import { ORDER_STATE, Orders } from './features/orders.ts';
+import { BAR_STATE, SecondBar } from './features/second-bar.ts';
 import { ORDERS_SETTLE_S, WINDOW_COUNT, WINDOW_STATE, Windows } from './features/windows.ts';
-import { exp, LN2, LN10, log } from './math.ts';
+import { LN10, log } from './math.ts';
 import {
   CALIBRATION_STATE,
   CalibratedScores,
@@ -44,6 +46,8 @@ export interface Output {
 
 export const STATE_DOUBLES: number =
   SCALARS +
+  ACTIVITY_STATE +
+  BAR_STATE +
   WINDOW_STATE +
   ORDER_STATE +
   EXCURSION_STATE +
@@ -54,8 +58,6 @@ export const STATE_DOUBLES: number =
 
 const HOUR_S = 3600;
 const WARM_UP_S = HOUR_S;
-const FAST_KEEP = exp(-LN2 / HOUR_S);
-const SLOW_KEEP = exp(-LN2 / (48 * HOUR_S));
 const LONGEST_WINDOW_S = WINDOWS[WINDOWS.length - 1]!;
 /** A trade stamped this much before event time is the data's fault, not the market's, ms. */
 const OUT_OF_TIME_MS = 2000;
@@ -67,6 +69,8 @@ export class SymbolDetector {
   readonly #out: Output;
   readonly #state: Float64Array;
   readonly #s: Float64Array;
+  readonly #activity: Activity;
+  readonly #bar: SecondBar;
   readonly #measures: Measures;
   readonly #windows: Windows;
   readonly #orders: Orders;
@@ -98,6 +102,8 @@ export class SymbolDetector {
     };
     const s = take(SCALARS);
     this.#s = s;
+    this.#activity = new Activity(take(ACTIVITY_STATE));
+    this.#bar = new SecondBar(take(BAR_STATE));
     this.#windows = new Windows(s, take(WINDOW_STATE));
     this.#orders = new Orders(take(ORDER_STATE));
     const excursion = new Excursion(take(EXCURSION_STATE));
@@ -178,7 +184,7 @@ export class SymbolDetector {
     }
     this.#learnTick(trade.price);
     const quote = trade.price * trade.volume;
-    this.#addToBar(trade, quote);
+    this.#bar.add(trade, quote);
     this.#windows.add(trade.price, quote, 1, trade.side === 'buy' ? 1 : 0);
     const orders = this.#orders;
     orders.push(trade, quote, s[SCALAR.tick]!);
@@ -278,11 +284,7 @@ export class SymbolDetector {
     s[SCALAR.told] = second;
     s[SCALAR.bucketOpen] = 1;
     s[SCALAR.silenceTold] = -1;
-    s[SCALAR.volume] = 0;
-    s[SCALAR.buyVolume] = 0;
-    s[SCALAR.quote] = 0;
-    s[SCALAR.trades] = 0;
-    s[SCALAR.open] = 0;
+    this.#bar.begin();
     this.#top.fill(0);
     this.#windows.openSecond(second);
     if (s[SCALAR.lastTradeId]! >= 0) this.#measures.tops.enter(second);
@@ -305,46 +307,25 @@ export class SymbolDetector {
       }
     }
     this.#observe(1);
-    this.#activeSecond();
-    if (s[SCALAR.open]! > 0 && this.#out.bar) this.#emitBar(this.#out.bar, second, longest);
+    this.#activity.trade();
+    if (this.#bar.isOpen && this.#out.bar) this.#emitBar(this.#out.bar, second, longest);
     this.#windows.closeSecond(second, whole);
   }
 
   #learnSilence(silent: number): void {
     const s = this.#s;
     const second = s[SCALAR.second]!;
-    if (second >= s[SCALAR.wholeFrom]!) this.#scores.countSilence(this.#active(), silent, second + silent);
+    if (second >= s[SCALAR.wholeFrom]!) this.#scores.countSilence(this.#activity.share, silent, second + silent);
     this.#windows.learnSilence(second, silent, this.#logReturn);
     this.#observe(silent);
     s[SCALAR.exposure] = s[SCALAR.exposure]! + silent;
-    const fastKept = exp((-LN2 * silent) / HOUR_S);
-    const slowKept = exp((-LN2 * silent) / (48 * HOUR_S));
-    s[SCALAR.activeFast] = s[SCALAR.activeFast]! * fastKept;
-    s[SCALAR.activeSlow] = s[SCALAR.activeSlow]! * slowKept;
-    s[SCALAR.activeFastWeight] = s[SCALAR.activeFastWeight]! * fastKept + (1 - fastKept) / (1 - FAST_KEEP);
-    s[SCALAR.activeSlowWeight] = s[SCALAR.activeSlowWeight]! * slowKept + (1 - slowKept) / (1 - SLOW_KEEP);
+    this.#activity.silence(silent);
   }
 
   #observe(seconds: number): void {
     const s = this.#s;
     s[SCALAR.observed] = s[SCALAR.observed]! + seconds;
     if (s[SCALAR.lastTradeId]! >= 0) s[SCALAR.observedTrades] = s[SCALAR.observedTrades]! + seconds;
-  }
-
-  #activeSecond(): void {
-    const s = this.#s;
-    s[SCALAR.activeFast] = s[SCALAR.activeFast]! * FAST_KEEP + 1;
-    s[SCALAR.activeFastWeight] = s[SCALAR.activeFastWeight]! * FAST_KEEP + 1;
-    s[SCALAR.activeSlow] = s[SCALAR.activeSlow]! * SLOW_KEEP + 1;
-    s[SCALAR.activeSlowWeight] = s[SCALAR.activeSlowWeight]! * SLOW_KEEP + 1;
-  }
-
-  /** Share of seconds that have trades: the lesser of the last hour's and the last days', for quiet hours are no alarm. */
-  #active(): number {
-    const s = this.#s;
-    const weight = s[SCALAR.activeSlowWeight]!;
-    if (weight === 0) return 0;
-    return Math.min(s[SCALAR.activeFast]! / s[SCALAR.activeFastWeight]!, s[SCALAR.activeSlow]! / weight);
   }
 
   /** The tape was cut at `second`: windows fill anew, and the time until the next trade counts for nothing. */
@@ -520,7 +501,7 @@ export class SymbolDetector {
 
   /** The second at which the present silence is as rare as `logPeriod`. */
   #silenceReaches(logPeriod: number): number {
-    return this.#s[SCALAR.second]! + silenceDue(this.#active(), this.#scores.silenceAt(logPeriod));
+    return this.#s[SCALAR.second]! + silenceDue(this.#activity.share, this.#scores.silenceAt(logPeriod));
   }
 
   #tellSilence(to: number): void {
@@ -529,7 +510,7 @@ export class SymbolDetector {
     if (s[SCALAR.observed]! < WARM_UP_S || s[SCALAR.cut] === 1 || since < s[SCALAR.wholeFrom]!) return;
     // History is learned from, never alerted on.
     if (s[SCALAR.lastTradeId]! < 0) return;
-    const active = this.#active();
+    const active = this.#activity.share;
     const tiers = this.#silenceTiers();
     for (let tier = s[SCALAR.silenceTold]! + 1; tier < tiers.length; tier++) {
       const second = Math.max(s[SCALAR.told]! + 1, this.#silenceReaches(tiers[tier]!));
@@ -568,22 +549,9 @@ export class SymbolDetector {
 
   // ---- small steps of a trade
 
-  #emitBar(bar: NonNullable<Output['bar']>, second: number, longest: number): void {
-    const s = this.#s;
-    bar({
-      symbol: this.symbol,
-      timestamp: second * 1000,
-      open: s[SCALAR.open]!,
-      high: s[SCALAR.high]!,
-      low: s[SCALAR.low]!,
-      close: s[SCALAR.price]!,
-      volume: s[SCALAR.volume]!,
-      quoteVolume: s[SCALAR.quote]!,
-      trades: s[SCALAR.trades]!,
-      takerBuyVolume: s[SCALAR.buyVolume]!,
-      score: round(longest / LN10),
-      level: round(this.#scores.openLogPeriod / LN10),
-    });
+  #emitBar(emit: NonNullable<Output['bar']>, second: number, longest: number): void {
+    const level = round(this.#scores.openLogPeriod / LN10);
+    emit(this.#bar.toBar(this.symbol, second, round(longest / LN10), level));
   }
 
   #learnTick(price: number): void {
@@ -593,20 +561,6 @@ export class SymbolDetector {
     if (before === 0 || before === price) return;
     const step = Math.round(Math.abs(price - before) * 1e8) / 1e8;
     if (step > 0 && (s[SCALAR.tick] === 0 || step < s[SCALAR.tick]!)) s[SCALAR.tick] = step;
-  }
-
-  #addToBar({ price, volume, side }: Trade, quote: number): void {
-    const s = this.#s;
-    s[SCALAR.trades] = s[SCALAR.trades]! + 1;
-    s[SCALAR.quote] = s[SCALAR.quote]! + quote;
-    if (s[SCALAR.open] === 0) {
-      s[SCALAR.open] = price;
-      s[SCALAR.high] = price;
-      s[SCALAR.low] = price;
-    } else if (price > s[SCALAR.high]!) s[SCALAR.high] = price;
-    else if (price < s[SCALAR.low]!) s[SCALAR.low] = price;
-    s[SCALAR.volume] = s[SCALAR.volume]! + volume;
-    if (side === 'buy') s[SCALAR.buyVolume] = s[SCALAR.buyVolume]! + volume;
   }
 }
 

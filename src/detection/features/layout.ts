@@ -72,39 +72,28 @@ export const SCALAR = {
   bucketOpen: 3,
   price: 4,
   tick: 5,
-  open: 6,
-  high: 7,
-  low: 8,
-  volume: 9,
-  buyVolume: 10,
-  quote: 11,
-  trades: 12,
   /** First second whose windows are whole again after the start, a gap or a halt. */
-  wholeFrom: 13,
+  wholeFrom: 6,
   /** The same for what only trades tell. */
-  ordersFrom: 14,
-  halted: 15,
+  ordersFrom: 7,
+  halted: 8,
   /** Seconds observed, without decay: warm-up. */
-  observed: 16,
+  observed: 9,
   /** Seconds observed since the first trade: warm-up of what only trades tell. */
-  observedTrades: 17,
+  observedTrades: 10,
   /** Seconds observed, decayed like the counts: calibration. */
-  exposure: 18,
-  activeFast: 19,
-  activeFastWeight: 20,
-  activeSlow: 21,
-  activeSlowWeight: 22,
+  exposure: 11,
   /** UTC hour for which levels are frozen. */
-  frozenHour: 23,
+  frozenHour: 12,
   /** Silence already told of, as the level's number. */
-  silenceTold: 24,
-  lateTrades: 25,
-  faults: 26,
+  silenceTold: 13,
+  lateTrades: 14,
+  faults: 15,
   /** Second up to which due outputs have been given. */
-  told: 27,
+  told: 16,
   /** 1 between a gap or a halt and the next trade: the time between is neither silence nor history. */
-  cut: 28,
+  cut: 17,
   /** Incidents opened, decayed like the counts: the budget's account. */
-  opened: 29,
+  opened: 18,
 } as const;
-export const SCALARS = 32;
+export const SCALARS = 19;
