@@ -26,6 +26,7 @@ const live = (name: string, description: string): Command =>
     .option('--history <s>', 'seconds of history to warm up on; 0 for none (default: 4000)')
     .option('--budget <n>', 'incidents a symbol-day that you will read (default: 1)')
     .option('--rules <file>', 'rules beside the budget, as JSON (docs/detection.md)')
+    .option('--train-at <HH:MM>', 'train every night on the log, UTC, and put the model in force')
     .option('--model <file>', 'model to use instead of the one shipped')
     .option('--notify <file>', 'who is told of which incidents, as JSON')
     .option('--json', 'anomalies as NDJSON on stdout');

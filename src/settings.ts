@@ -46,6 +46,13 @@ export const SETTINGS: readonly Row[] = [
     why: 'JSON rules beside the budget: z-scores, least notional, direction, muted periods',
   },
   {
+    key: 'train-at',
+    type: 'string',
+    default: '',
+    unit: 'HH:MM, UTC',
+    why: 'train every night on the log and put the model in force; empty for never',
+  },
+  {
     key: 'symbols',
     type: 'list',
     default: 'BTCUSDT,ETHUSDT,SOLUSDT,XRPUSDT,DOGEUSDT',

@@ -14,6 +14,7 @@ import { putInForce } from './activation.ts';
 import { evidencing } from './evidence.ts';
 import { openKafka } from './kafka.ts';
 import { capture as startingCapture } from './live-capture.ts';
+import { timeOfDay, trainNightly } from './nightly.ts';
 import { notifying } from './notify.ts';
 import { say } from './output.ts';
 import { pageFolder } from './page.ts';
@@ -46,6 +47,8 @@ export async function runLive(options: LiveOptions): Promise<void> {
   const { values } = options;
   // What is wrong with a model or a setting is said before anything is opened.
   policyOf(options.policy);
+  const trainAt = values['train-at'] as string;
+  if (trainAt !== '') timeOfDay(trainAt);
   const sinks = notifying(values['notify'] as string);
   const embedded =
     (values['kafka'] as readonly string[]).length > 0
@@ -111,6 +114,8 @@ export async function runLive(options: LiveOptions): Promise<void> {
   const running = service.run(stop.signal);
   const viewing = views.run(stop.signal);
   const telling = sinks(log, topics, views, stop.signal);
+  const nightly = { log, topics, registry, settings: policy.settings, signal: stop.signal };
+  const training = trainAt === '' ? Promise.resolve() : trainNightly(nightly, trainAt, processClock, say);
   // When the disk is full lmdb also rejects promises that nobody holds. The log's own error says more, so it goes first.
   process.on('unhandledRejection', (error) => setTimeout(() => failed.reject(error), UNHANDLED_GRACE_MS).unref());
   running.catch(failed.reject);
@@ -141,7 +146,7 @@ export async function runLive(options: LiveOptions): Promise<void> {
   async function shutDown(): Promise<void> {
     await capture?.stop();
     stop.abort();
-    await Promise.allSettled([running, viewing, telling]);
+    await Promise.allSettled([running, viewing, telling, training]);
     await app.close();
     await transport.close();
     await log.close();

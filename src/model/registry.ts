@@ -3,6 +3,7 @@
  * A model is known by the sha256 of its bytes, so every process finds the same one; names with versions are for people.
  */
 import type { Artefact } from '../detection/artefact.ts';
+import { parseRules } from '../detection/decision/rules.ts';
 import type { Policy } from '../detection/detector.ts';
 import type { EventLog, NewRecord, Offset } from '../event-log/event-log.ts';
 import { TapewatchError } from '../market/error.ts';
@@ -194,6 +195,14 @@ function areSettings(value: unknown): value is DetectionSettings {
   if (typeof value !== 'object' || value === null) return false;
   const { budget, close_after_s, rules } = value as Partial<DetectionSettings>;
   const positive = (x: unknown): boolean => typeof x === 'number' && Number.isFinite(x) && x > 0;
-  const isRule = (rule: unknown): boolean => typeof rule === 'object' && rule !== null && !Array.isArray(rule);
-  return positive(budget) && positive(close_after_s) && Array.isArray(rules) && rules.every(isRule);
+  return positive(budget) && positive(close_after_s) && areRules(rules);
+}
+
+function areRules(value: unknown): boolean {
+  try {
+    parseRules(value);
+    return true;
+  } catch {
+    return false;
+  }
 }
