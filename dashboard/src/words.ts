@@ -22,10 +22,17 @@ export function arrowOf(direction: Anomaly['direction']): string {
 }
 
 const FEATURE_WORDS: readonly (readonly [RegExp, string, Unit])[] = [
-  [/^net_buys$/, 'Buy orders more than sell orders', 'orders'],
-  [/^net_sells$/, 'Sell orders more than buy orders', 'orders'],
-  [/^buys$/, 'Taker buy orders', 'orders'],
-  [/^sells$/, 'Taker sell orders', 'orders'],
+  [/^net_buys$/, 'Buys more than sells', 'trades'],
+  [/^net_sells$/, 'Sells more than buys', 'trades'],
+  [/^buys$/, 'Taker buys', 'trades'],
+  [/^sells$/, 'Taker sells', 'trades'],
+  [/^orders$/, 'Taker orders', 'orders'],
+  [/^rush_orders$/, 'Orders that swept levels', 'orders'],
+  [/^undone_pairs$/, 'Trades undone by their like, as a sign test', 'plain'],
+  [/^order_notional$/, 'This order', 'quote'],
+  [/^order_size$/, 'Size of the order, in deviations', 'plain'],
+  [/^one_sided_flow$/, 'Evidence of one-sided takers, in nats', 'plain'],
+  [/^excursion_return$/, 'Price change to the turning point', 'percent'],
   [/^log_return$|^return$/, 'Price change', 'percent'],
   [/volatility/, 'Volatility', 'percent'],
   [/^trades$|^trade_count$/, 'Trades', 'trades'],

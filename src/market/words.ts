@@ -9,10 +9,10 @@ export interface KindWords {
 
 export const KIND_WORDS: Readonly<Record<Kind, KindWords>> = {
   price_jump: { name: 'Price jump', sentence: 'The price moved further than it usually does in so short a time.' },
-  flash_crash: { name: 'Flash crash', sentence: 'The price fell steeply and came back within moments.' },
+  flash_crash: { name: 'Flash crash', sentence: 'The price moved steeply and came back within minutes.' },
   volume_burst: { name: 'Volume burst', sentence: 'Far more money changed hands than is usual here.' },
   trade_rate_burst: { name: 'Trade burst', sentence: 'Trades came far faster than is usual here.' },
-  rush_orders: { name: 'Rush orders', sentence: 'Takers swept many price levels with single orders.' },
+  rush_orders: { name: 'Rush orders', sentence: 'Order after order swept several price levels at once.' },
   large_trade: { name: 'Large trade', sentence: 'One order was far larger than those before it.' },
   one_sided_flow: { name: 'One-sided flow', sentence: 'Nearly all takers stood on the same side.' },
   pump: { name: 'Pump', sentence: 'Buyers pushed the price up together.' },
