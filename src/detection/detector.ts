@@ -179,6 +179,7 @@ export class SymbolDetector {
     if (s[SCALAR.lastTradeId]! < 0) s[SCALAR.ordersFrom] = second + ORDERS_SETTLE_S;
     s[SCALAR.lastTradeId] = trade.id;
     if (trade.price === 0) {
+      this.#windows.measure(this.#logReturn);
       this.#alerts.fault(`trade ${trade.id} has price zero`, trade.id, trade.id);
       return;
     }
@@ -296,7 +297,6 @@ export class SymbolDetector {
     const second = s[SCALAR.second]!;
     s[SCALAR.bucketOpen] = 0;
     const whole = second >= s[SCALAR.wholeFrom]!;
-    this.#windows.measure(this.#logReturn);
     let longest = 0;
     if (whole) {
       longest = this.#scores.countSecond(this.#top, second, this.#tradesAreWarm);

@@ -27,7 +27,7 @@ export interface TrainOptions {
 const SAMPLE_A_SYMBOL = 4000;
 const SAMPLE = 40_000;
 /** Enough for a stable order of scores; each costs time at every trade. */
-const TREES = 64;
+const TREES = 32;
 const SAMPLE_SIZE = 256;
 const SETTINGS = { budget: 1, close_after_s: 600, rules: [] } as const;
 

@@ -146,7 +146,7 @@ export class Windows {
   }
 
   /**
-   * Closes the present second: `value` (already measured at its end) joins the waiting samples, sums move on.
+   * Closes the present second: `value`, as its last trade left it, joins the waiting samples, sums move on.
    * `learn` is false while the windows are not whole.
    */
   closeSecond(second: number, learn: boolean): void {
@@ -244,20 +244,21 @@ export class Windows {
   #sample(w: number, second: number): void {
     const count = this.#waitingCount[w]!;
     const slot = count % LAG;
-    const full = count >= LAG;
-    const orders = full && second >= this.#scalar[SCALAR.ordersFrom]! && this.#scalar[SCALAR.ordersFrom]! >= 0;
-    if (full) this.#weight[w] = nextWeight(this.#weight[w]!, DECAYS[w]!);
-    if (orders) this.#weight[WINDOW_COUNT + w] = nextWeight(this.#weight[WINDOW_COUNT + w]!, DECAYS[w]!);
-    for (let series = 0; series < SERIES_COUNT; series++) {
-      const i = w * SERIES_COUNT + series;
-      const group = series < FIRST_ORDER_SERIES ? OF_BARS : OF_ORDERS;
-      const at = i * LAG + slot;
-      if (group === OF_BARS ? full : orders)
-        absorb(this.mean, this.variance, i, this.#waiting[at]!, this.#weight[group * WINDOW_COUNT + w]!);
-      this.#waiting[at] = this.value[i]!;
+    const from = w * SERIES_COUNT;
+    if (count >= LAG) {
+      const orders = second >= this.#scalar[SCALAR.ordersFrom]! && this.#scalar[SCALAR.ordersFrom]! >= 0;
+      this.#absorb(OF_BARS, w, from, from + FIRST_ORDER_SERIES, slot);
+      if (orders) this.#absorb(OF_ORDERS, w, from + FIRST_ORDER_SERIES, from + SERIES_COUNT, slot);
+      this.#invert(w);
     }
+    for (let i = from; i < from + SERIES_COUNT; i++) this.#waiting[i * LAG + slot] = this.value[i]!;
     this.#waitingCount[w] = count + 1 < 2 * LAG ? count + 1 : LAG + ((count + 1) % LAG);
-    if (full) this.#invert(w);
+  }
+
+  #absorb(group: number, w: number, from: number, to: number, slot: number): void {
+    const weight = nextWeight(this.#weight[group * WINDOW_COUNT + w]!, DECAYS[w]!);
+    this.#weight[group * WINDOW_COUNT + w] = weight;
+    for (let i = from; i < to; i++) absorb(this.mean, this.variance, i, this.#waiting[i * LAG + slot]!, weight);
   }
 
   /** Every sample from here on is zero, and so is every waiting one. */
@@ -299,17 +300,17 @@ export class Windows {
       const group = series < FIRST_ORDER_SERIES ? OF_BARS : OF_ORDERS;
       const ready = this.#weight[group * WINDOW_COUNT + w]! >= LEAST_SAMPLES;
       const mean = Math.abs(this.mean[i]!);
-      const deviation = Math.max(Math.sqrt(this.variance[i]!), leastDeviation(series, mean, quarterTick));
-      const scale = deviation + 0.001 * mean;
+      const least = leastVariance(series, mean, quarterTick);
+      const variance = this.variance[i]!;
+      const scale = Math.sqrt(variance > least ? variance : least) + 0.001 * mean;
       this.inverse[i] = ready && scale > 0 ? 1 / scale : 0;
     }
   }
 }
 
-function leastDeviation(series: number, mean: number, quarterTick: number): number {
-  if (series === SERIES.logReturn) return quarterTick;
-  if (series === SERIES.quote) return 0.1 * mean;
-  const poisson = Math.sqrt(mean) / 2;
-  if (series === SERIES.wash) return 0.75;
-  return series === SERIES.rush ? Math.max(0.5, poisson) : poisson;
+function leastVariance(series: number, mean: number, quarterTick: number): number {
+  if (series === SERIES.logReturn) return quarterTick * quarterTick;
+  if (series === SERIES.quote) return 0.01 * mean * mean;
+  if (series === SERIES.wash) return 0.5625;
+  return series === SERIES.rush ? Math.max(0.25, mean / 4) : mean / 4;
 }

@@ -7,8 +7,8 @@ import type { DetectionSettings } from '../../market/records.ts';
 import type { Calibration } from '../artefact.ts';
 import { exp, LN2, log } from '../math.ts';
 import { KIND_COUNT, KIND_INDEX, NEEDS_TRADES, SHARE, TRADE_KINDS } from './kinds.ts';
-import { rawOf, silenceDue, silenceRaw } from './raw-scores.ts';
-import { TAIL_STATE, Tail } from './tail.ts';
+import { rawOf, silenceDue, silenceRaw, strengthAt } from './raw-scores.ts';
+import { GRID_FIRST, TAIL_STATE, Tail } from './tail.ts';
 
 const DAY_S = 86_400;
 /** Counts halve in two weeks, so that the tail drifts with the market. */
@@ -42,6 +42,9 @@ const UNION_BASE: number = log(60);
 export function severityAt(logPeriod: number): number {
   return logPeriod >= CRITICAL_LOG_PERIOD ? 2 : logPeriod >= WARNING_LOG_PERIOD ? 1 : 0;
 }
+
+/** Strength of each kind at which a tail begins to count. */
+const GRID_STRENGTH: readonly number[] = Array.from({ length: TRADE_KINDS }, (_, k) => strengthAt(k, GRID_FIRST));
 
 export function unionRaw(logPeriod: number): number {
   return logPeriod > UNION_BASE ? (logPeriod - UNION_BASE) / 2 + 1 : 0;
@@ -109,9 +112,9 @@ export class CalibratedScores {
   countSecond(top: Float64Array, second: number, trades: boolean): number {
     let longest = 0;
     for (let k = 0; k < TRADE_KINDS; k++) {
-      if (NEEDS_TRADES[k] && !trades) continue;
+      // Most seconds are below the grid, and need no logarithm to know it.
+      if (top[k]! < GRID_STRENGTH[k]! || (NEEDS_TRADES[k] && !trades)) continue;
       const raw = rawOf(k, top[k]!);
-      if (raw < 1) continue;
       const period = this.#tails[k]!.logPeriod(raw) + SHARE[k]!;
       if (period > longest) longest = period;
       this.#tails[k]!.count(raw, second, 1);
