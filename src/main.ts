@@ -72,8 +72,9 @@ withSettings(
 
 program
   .command('alerts')
-  .description('the anomalies of a running server')
+  .description('the anomalies of a running server, or of a log')
   .option('--server <url>', 'where it answers', 'http://127.0.0.1:8080')
+  .option('--data <dir>', 'folder of a log, instead of a server')
   .option('--follow', 'go on with those that come')
   .option('--limit <n>', 'how many of the last', '50')
   .option('--json', 'NDJSON')
