@@ -21,6 +21,8 @@ import { Writer } from './writer.ts';
 export interface CaptureEvents {
   connected?(connection: number): void;
   lost?(connection: number, reason: string): void;
+  /** Its symbols are another process's now, or this one stops. */
+  ended?(connection: number): void;
   trades?(count: number): void;
   /** A trade stamped before what a heartbeat had promised. */
   late?(symbol: string): void;
@@ -241,6 +243,7 @@ class Running implements Capture {
           events.lost?.(connection, reason);
           for (const capture of captures) if (feed.symbols.has(capture.symbol)) capture.lost();
         },
+        ended: () => events.ended?.(connection),
         malformed: (frame, reason) => this.#deadLetter(frame, reason),
       },
     });

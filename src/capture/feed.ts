@@ -14,6 +14,8 @@ export interface FeedHandlers {
   connected(): void;
   /** No connection stands; the feed tries on. */
   lost(reason: string): void;
+  /** Nobody wants its symbols any more. */
+  ended(): void;
   malformed(frame: Uint8Array, reason: string): void;
 }
 
@@ -93,6 +95,7 @@ export class Feed {
     for (const line of this.#lines()) line.socket.close();
     this.#line = null;
     this.#relieved = null;
+    this.#options.handlers.ended();
   }
 
   /** Symbols that are no longer wanted; a feed without symbols stops. */

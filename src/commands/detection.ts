@@ -29,7 +29,8 @@ export function detection({ log, topics, group, policy, instance, metrics, say }
     ...(instance ? { instance } : {}),
     now: Date.now,
     events: {
-      batch: (_records, seconds) => {
+      batch: (trades, seconds) => {
+        metrics.scoredTrades.inc(trades);
         metrics.scoreSeconds.observe(seconds);
         metrics.transactions.inc({ outcome: 'committed' });
       },
@@ -38,6 +39,7 @@ export function detection({ log, topics, group, policy, instance, metrics, say }
         metrics.countAnomaly(symbol, kind, severity);
         metrics.alertLatency.observe(Math.max(0, Date.now() - timestamp) / 1000);
       },
+      restoring: (partitions) => metrics.restoring.set(partitions),
       restored: (partition, records, seconds) => {
         metrics.restoreSeconds.observe(seconds);
         say(`Partition ${partition} is restored: ${records} records replayed.`);

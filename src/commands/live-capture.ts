@@ -49,6 +49,10 @@ export async function capture(options: LiveCaptureOptions): Promise<Capture> {
         if (down.size === 0) screen.note(`The exchange can't be reached (${why}). Trying on; ${options.hint}`);
         down.add(connection);
       },
+      ended: (connection) => {
+        metrics.feedConnected.remove({ connection: String(connection) });
+        down.delete(connection);
+      },
       late: () => metrics.lateTrades.inc(),
       unlisted: (symbols) => {
         const told = `The exchange does not list ${symbols.join(', ')}: check --symbols.`;

@@ -74,11 +74,13 @@ export async function runLive(options: LiveOptions): Promise<void> {
     policies: registry,
     now: Date.now,
     events: {
+      restoring: (partitions) => metrics.restoring.set(partitions),
       restored: (_partition, _records, seconds) => metrics.restoreSeconds.observe(seconds),
       rebuilding: (partition, reason) =>
         say(`The state of partition ${partition} is rebuilt from the log, as ${reason}.`),
       deadLetter: (reason) => say(`A record was put aside, in the dead letters: ${reason}.`),
-      batch: (_records, seconds) => {
+      batch: (trades, seconds) => {
+        metrics.scoredTrades.inc(trades);
         metrics.scoreSeconds.observe(seconds);
         metrics.transactions.inc({ outcome: 'committed' });
       },

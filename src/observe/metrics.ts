@@ -8,6 +8,7 @@ const FAST_SECONDS: readonly number[] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025,
 export class Metrics {
   readonly registry: Registry = new Registry();
   readonly trades: Counter<'exchange'>;
+  readonly scoredTrades: Counter;
   readonly httpSeconds: Histogram<'method' | 'route' | 'status'>;
   readonly scoreSeconds: Histogram;
   readonly alertLatency: Histogram;
@@ -18,6 +19,7 @@ export class Metrics {
   readonly lastTrade: Gauge;
   readonly transactions: Counter<'outcome'>;
   readonly restoreSeconds: Histogram;
+  readonly restoring: Gauge;
   readonly modelInfo: Gauge<'name' | 'version'>;
   readonly #anomalies: Counter<'symbol' | 'kind' | 'severity'>;
   readonly #anomalySeries = new Set<string>();
@@ -30,6 +32,11 @@ export class Metrics {
       name: 'tapewatch_trades_total',
       help: 'Trades captured.',
       labelNames: ['exchange'],
+      registers,
+    });
+    this.scoredTrades = new Counter({
+      name: 'tapewatch_trades_scored_total',
+      help: 'Trades scored in a step that was committed.',
       registers,
     });
     this.#anomalies = new Counter({
@@ -75,6 +82,8 @@ export class Metrics {
       labelNames: ['outcome'],
       registers,
     });
+    // From the start, so that the first loss is an increase.
+    for (const outcome of ['repaired', 'lost']) this.gapTrades.inc({ outcome }, 0);
     this.lateTrades = new Counter({
       name: 'tapewatch_feed_late_trades_total',
       help: 'Trades stamped before what a heartbeat had promised.',
@@ -91,10 +100,16 @@ export class Metrics {
       labelNames: ['outcome'],
       registers,
     });
+    for (const outcome of ['committed', 'retried', 'aborted']) this.transactions.inc({ outcome }, 0);
     this.restoreSeconds = new Histogram({
       name: 'tapewatch_restore_duration_seconds',
       help: 'Time to restore a partition.',
       buckets: [0.01, 0.1, 1, 10, 60],
+      registers,
+    });
+    this.restoring = new Gauge({
+      name: 'tapewatch_partitions_restoring',
+      help: 'Partitions assigned whose state is not restored yet.',
       registers,
     });
     this.modelInfo = new Gauge({

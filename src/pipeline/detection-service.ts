@@ -4,7 +4,7 @@ import type { EventLog, GroupMember, LogRecord, NewRecord, Offset } from '../eve
 import type { TopicNames } from '../event-log/topics.ts';
 import { decodeTapeRecord } from '../market/codec.ts';
 import { TapewatchError } from '../market/error.ts';
-import type { Anomaly, TapeRecord } from '../market/records.ts';
+import { type Anomaly, isTrade, type TapeRecord } from '../market/records.ts';
 import { Partition } from './partition.ts';
 import { type Policies, readSnapshots } from './restore.ts';
 
@@ -22,8 +22,11 @@ export interface DetectionServiceOptions {
   /** ms since the epoch: when snapshots are due. */
   readonly now: () => number;
   readonly events: {
-    batch?(records: number, seconds: number): void;
+    /** A step of so many trades was committed. */
+    batch?(trades: number, seconds: number): void;
     anomaly?(anomaly: Anomaly): void;
+    /** So many of the partitions assigned are still to be restored. */
+    restoring?(partitions: number): void;
     restored?(partition: number, records: number, seconds: number): void;
     /** Snapshots can't be used: state is rebuilt from the whole log. */
     rebuilding?(partition: number, reason: string): void;
@@ -78,7 +81,7 @@ export class DetectionService {
         if (event.kind === 'revoked') for (const { partition } of event.partitions) this.#drop(partition);
         else if (event.kind === 'assigned') {
           this.#ready = false;
-          for (const { partition, committed } of event.partitions) await this.#restore(partition, committed);
+          await this.#restoreAll(event.partitions);
           this.#ready = true;
         } else await this.#step(member, event.partition, event.records, event.next);
       }
@@ -97,7 +100,9 @@ export class DetectionService {
     const partition = this.#partitions.get(number);
     if (!partition) return;
     const dead: DeadLetter[] = [];
+    let trades = 0;
     for (const { record, offset, source } of await this.#decode(records, dead)) {
+      if (isTrade(record)) trades++;
       if (!partition.feed(record, offset, began)) dead.push({ source, reason: 'activates what there is not' });
     }
     const { outputs, anomalies } = partition.take();
@@ -114,7 +119,7 @@ export class DetectionService {
     this.#next.set(number, next);
     for (const { reason } of dead) events.deadLetter?.(reason);
     for (const anomaly of anomalies) events.anomaly?.(anomaly);
-    events.batch?.(records.length, (now() - began) / 1000);
+    events.batch?.(trades, (now() - began) / 1000);
   }
 
   /** The step before last counts: state goes back to what is committed, and reading with it. */
@@ -123,6 +128,18 @@ export class DetectionService {
     const committed = await log.committed(group, topics.trades, number);
     await this.#restore(number, committed);
     member.seek(number, committed ?? (await log.bounds(topics.trades, number)).first);
+  }
+
+  async #restoreAll(
+    partitions: readonly { readonly partition: number; readonly committed: Offset | null }[],
+  ): Promise<void> {
+    const { restoring } = this.#options.events;
+    let left = partitions.length;
+    restoring?.(left);
+    for (const { partition, committed } of partitions) {
+      await this.#restore(partition, committed);
+      restoring?.(--left);
+    }
   }
 
   #drop(number: number): void {

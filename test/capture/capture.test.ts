@@ -49,13 +49,14 @@ test('a connection is relieved before the exchange’s 24 h are over', async () 
       trade: () => undefined,
       connected: () => told.push('connected'),
       lost: (reason) => told.push(reason),
+      ended: () => told.push('ended'),
       malformed: (_frame, reason) => told.push(reason),
     },
   });
   feed.start();
   await network.drive(transport.sleep(24 * 3_600_000));
   feed.stop();
-  assert.deepEqual([exchange.connections.length, told], [2, ['connected']]);
+  assert.deepEqual([exchange.connections.length, told], [2, ['connected', 'ended']]);
   const age_h = (exchange.connections[1]!.openedMs - exchange.connections[0]!.openedMs) / 3_600_000;
   assert.ok(age_h > 22 && age_h < 23.9, `relieved after ${age_h} h`);
 });
