@@ -4,34 +4,20 @@
  */
 import type { Anomaly, Bar, Feedback, Gap, HistoryBar, Status, Trade } from '../market/records.ts';
 import { ALERTS_STATE, Alerts, type Policy } from './decision/alerts.ts';
-import { type Part, partsOf } from './decision/evidence-parts.ts';
-import { rarity, round, type Story, sentence, tell } from './decision/narrate.ts';
+import { JUDGE_STATE, Judge } from './decision/judge.ts';
+import { round } from './decision/narrate.ts';
+import { Silence } from './decision/silence.ts';
 import { ACTIVITY_STATE, Activity } from './features/activity.ts';
 import { EXCURSION_STATE, Excursion } from './features/excursion.ts';
 import { HOUR_TOPS_STATE, HourTops } from './features/hour-tops.ts';
-import { SCALAR, SCALARS, SERIES, SERIES_COUNT, WINDOWS } from './features/layout.ts';
+import { SCALAR, SCALARS, WINDOWS } from './features/layout.ts';
 import { ORDER_STATE, Orders } from './features/orders.ts';
 import { BAR_STATE, SecondBar } from './features/second-bar.ts';
-import { ORDERS_SETTLE_S, WINDOW_COUNT, WINDOW_STATE, Windows } from './features/windows.ts';
-import { LN10, log } from './math.ts';
-import {
-  CALIBRATION_STATE,
-  CalibratedScores,
-  CRITICAL_LOG_PERIOD,
-  decayOver,
-  WARNING_LOG_PERIOD,
-} from './surprise/calibration.ts';
-import { KIND_INDEX, MARKET_KINDS, type MarketKind, NEEDS_TRADES, TRADE_KINDS } from './surprise/kinds.ts';
-import {
-  leadingZ,
-  type Measures,
-  rawOf,
-  silenceDue,
-  silenceRaw,
-  strengthAt,
-  strengths,
-} from './surprise/raw-scores.ts';
-import { fillVector, VECTOR } from './surprise/vector.ts';
+import { ORDERS_SETTLE_S, WINDOW_STATE, Windows } from './features/windows.ts';
+import { LN10 } from './math.ts';
+import { CALIBRATION_STATE, CalibratedScores, decayOver } from './surprise/calibration.ts';
+import { KIND_INDEX, type MarketKind } from './surprise/kinds.ts';
+import type { Measures } from './surprise/raw-scores.ts';
 
 export type { Policy } from './decision/alerts.ts';
 
@@ -54,15 +40,12 @@ export const STATE_DOUBLES: number =
   HOUR_TOPS_STATE +
   CALIBRATION_STATE +
   ALERTS_STATE +
-  2 * TRADE_KINDS;
+  JUDGE_STATE;
 
 const HOUR_S = 3600;
-const WARM_UP_S = HOUR_S;
 const LONGEST_WINDOW_S = WINDOWS[WINDOWS.length - 1]!;
 /** A trade stamped this much before event time is the data's fault, not the market's, ms. */
 const OUT_OF_TIME_MS = 2000;
-const MULTIVARIATE = KIND_INDEX.multivariate;
-const SILENCE = KIND_INDEX.silence;
 
 export class SymbolDetector {
   readonly symbol: string;
@@ -76,16 +59,8 @@ export class SymbolDetector {
   readonly #orders: Orders;
   readonly #scores: CalibratedScores;
   readonly #alerts: Alerts;
-  /** Greatest strength of each kind in the present second. */
-  readonly #top: Float64Array;
-  /** Strength of each kind at the last trade. */
-  readonly #strength: Float64Array;
-  readonly #vector: Float64Array = new Float64Array(VECTOR);
-  /** Strength of each kind at its opening level: derived, so that most trades need no logarithm. */
-  readonly #opening: Float64Array = new Float64Array(TRADE_KINDS);
-  /** The same at the level that keeps an incident open. */
-  readonly #holding: Float64Array = new Float64Array(TRADE_KINDS);
-  readonly #logReturn: (reference: number) => number;
+  readonly #judge: Judge;
+  readonly #silence: Silence;
   /** Second before which a heartbeat shows nothing: derived, 0 where unknown. */
   #nextDue = 0;
 
@@ -116,10 +91,9 @@ export class SymbolDetector {
     this.#scores = new CalibratedScores(take(CALIBRATION_STATE));
     const parts = { scalars: s, scores: this.#scores, state: take(ALERTS_STATE) };
     this.#alerts = new Alerts(symbol, policy, (anomaly) => out.anomaly(anomaly), parts);
-    this.#top = take(TRADE_KINDS);
-    this.#strength = take(TRADE_KINDS);
-    this.#logReturn = (reference) => log(s[SCALAR.price]! / reference);
-    this.#deriveOpening();
+    const shared = { scalars: s, scores: this.#scores, alerts: this.#alerts };
+    this.#judge = new Judge({ ...shared, measures: this.#measures, state: take(JUDGE_STATE) });
+    this.#silence = new Silence({ ...shared, activity: this.#activity });
   }
 
   /** The whole state; its bytes are the snapshot. */
@@ -179,7 +153,7 @@ export class SymbolDetector {
     if (s[SCALAR.lastTradeId]! < 0) s[SCALAR.ordersFrom] = second + ORDERS_SETTLE_S;
     s[SCALAR.lastTradeId] = trade.id;
     if (trade.price === 0) {
-      this.#windows.measure(this.#logReturn);
+      this.#windows.measure();
       this.#alerts.fault(`trade ${trade.id} has price zero`, trade.id, trade.id);
       return;
     }
@@ -190,8 +164,8 @@ export class SymbolDetector {
     const orders = this.#orders;
     orders.push(trade, quote, s[SCALAR.tick]!);
     this.#windows.addOrder(orders);
-    this.#windows.measure(this.#logReturn);
-    this.#score(second);
+    this.#windows.measure();
+    this.#judge.score(second);
   }
 
   /** A second of history: learned from, never alerted on. */
@@ -204,8 +178,8 @@ export class SymbolDetector {
     const buyShare = bar.volume > 0 ? bar.takerBuyVolume / bar.volume : 0;
     this.#learnTick(bar.close);
     this.#windows.add(bar.close, bar.quoteVolume, bar.trades, Math.round(bar.trades * buyShare));
-    this.#windows.measure(this.#logReturn);
-    this.#score(second);
+    this.#windows.measure();
+    this.#judge.score(second);
   }
 
   /** Trades are missing: what is due is told, then the windows start afresh. Nothing is learned of the time between. */
@@ -227,7 +201,6 @@ export class SymbolDetector {
     const s = this.#s;
     if (status.status !== 'halted' && status.status !== 'resumed') return;
     this.#tellUntil(status.timestamp);
-    s[SCALAR.halted] = status.status === 'halted' ? 1 : 0;
     this.#restart(Math.floor(s[SCALAR.eventTime]! / 1000));
   }
 
@@ -286,7 +259,7 @@ export class SymbolDetector {
     s[SCALAR.bucketOpen] = 1;
     s[SCALAR.silenceTold] = -1;
     this.#bar.begin();
-    this.#top.fill(0);
+    this.#judge.top.fill(0);
     this.#windows.openSecond(second);
     if (s[SCALAR.lastTradeId]! >= 0) this.#measures.tops.enter(second);
   }
@@ -299,12 +272,9 @@ export class SymbolDetector {
     const whole = second >= s[SCALAR.wholeFrom]!;
     let longest = 0;
     if (whole) {
-      longest = this.#scores.countSecond(this.#top, second, this.#tradesAreWarm);
+      longest = this.#scores.countSecond(this.#judge.top, second, this.#judge.tradesAreWarm);
       s[SCALAR.exposure] = s[SCALAR.exposure]! + 1;
-      if (this.#out.vector) {
-        fillVector(this.#measures, this.#vector);
-        this.#out.vector(this.#vector);
-      }
+      this.#out.vector?.(this.#judge.vector());
     }
     this.#observe(1);
     this.#activity.trade();
@@ -316,7 +286,7 @@ export class SymbolDetector {
     const s = this.#s;
     const second = s[SCALAR.second]!;
     if (second >= s[SCALAR.wholeFrom]!) this.#scores.countSilence(this.#activity.share, silent, second + silent);
-    this.#windows.learnSilence(second, silent, this.#logReturn);
+    this.#windows.learnSilence(second, silent);
     this.#observe(silent);
     s[SCALAR.exposure] = s[SCALAR.exposure]! + silent;
     this.#activity.silence(silent);
@@ -358,114 +328,7 @@ export class SymbolDetector {
   #freeze(): void {
     const { artefact, settings } = this.policy;
     this.#scores.freeze(artefact.calibration, settings, this.#s[SCALAR.exposure]!, this.#s[SCALAR.opened]!);
-    this.#deriveOpening();
-  }
-
-  #deriveOpening(): void {
-    for (let k = 0; k < TRADE_KINDS; k++) {
-      this.#opening[k] = strengthAt(k, this.#scores.level(k));
-      this.#holding[k] = strengthAt(k, this.#scores.holdLevel(k));
-    }
-  }
-
-  // ---- scoring
-
-  get #tradesAreWarm(): boolean {
-    return this.#s[SCALAR.observedTrades]! >= WARM_UP_S;
-  }
-
-  #score(second: number): void {
-    const s = this.#s;
-    const strength = this.#strength;
-    strengths(this.#measures, s[SCALAR.price]!, s[SCALAR.eventTime]! / 1000, strength);
-    fillVector(this.#measures, this.#vector);
-    strength[MULTIVARIATE] = this.policy.artefact.forest.scoreOne(this.#vector);
-    const top = this.#top;
-    const bar = this.#alerts.marketIsOpen ? this.#holding : this.#opening;
-    let reached = false;
-    for (let k = 0; k < TRADE_KINDS; k++) {
-      const x = strength[k]!;
-      if (x > top[k]!) {
-        top[k] = x;
-        if (x >= bar[k]!) reached = true;
-      }
-    }
-    const alerting = s[SCALAR.observed]! >= WARM_UP_S && second >= s[SCALAR.wholeFrom]! && s[SCALAR.lastTradeId]! >= 0;
-    if (!alerting) return;
-    if (reached) this.#raiseReached(second);
-    else if (this.#alerts.marketIsOpen) this.#keepOpen(second);
-    if (!this.#alerts.rules.isEmpty) this.#raiseByRule(second);
-  }
-
-  #keepOpen(second: number): void {
-    for (let k = 0; k < TRADE_KINDS; k++)
-      if (this.#strength[k]! >= this.#holding[k]! && this.#isWarm(k)) this.#alerts.stayOpen(second);
-  }
-
-  #isWarm(kind: number): boolean {
-    return !NEEDS_TRADES[kind] || this.#tradesAreWarm;
-  }
-
-  /** Raises every kind at or above its level, the rarest first; an open incident is joined at the level that holds it. */
-  #raiseReached(second: number): void {
-    const reached: { kind: number; raw: number; logPeriod: number; opens: boolean }[] = [];
-    for (let kind = 0; kind < TRADE_KINDS; kind++) {
-      const strength = this.#strength[kind]!;
-      if (strength < this.#holding[kind]! || !this.#isWarm(kind)) continue;
-      const raw = rawOf(kind, strength);
-      reached.push({
-        kind,
-        raw,
-        logPeriod: this.#scores.logPeriod(kind, raw),
-        opens: strength >= this.#opening[kind]!,
-      });
-    }
-    reached.sort((a, b) => Number(b.opens) - Number(a.opens) || b.logPeriod - a.logPeriod || a.kind - b.kind);
-    for (const { kind, raw, logPeriod, opens } of reached)
-      if (opens || this.#alerts.marketIsOpen) this.#raise(kind, raw, logPeriod, second);
-  }
-
-  /** Raises the kinds whose z-score a rule of the user names, whatever the budget says. */
-  #raiseByRule(second: number): void {
-    for (let kind = 0; kind < TRADE_KINDS; kind++) {
-      const least = this.#alerts.rules.zscoreOf(MARKET_KINDS[kind]!);
-      if (!(leadingZ(kind, this.#measures) >= least) || !this.#isWarm(kind)) continue;
-      const raw = rawOf(kind, this.#strength[kind]!);
-      this.#raise(kind, raw, this.#scores.logPeriod(kind, raw), second);
-    }
-  }
-
-  #raise(kind: number, raw: number, logPeriod: number, second: number): void {
-    const windows = this.#windows;
-    const at = (WINDOW_COUNT - 1) * SERIES_COUNT;
-    const raised = {
-      kind,
-      raw,
-      logPeriod,
-      direction: this.#directionOf(kind),
-      forest: this.#strength[MULTIVARIATE]!,
-      notional: windows.value[at + SERIES.quote]!,
-      // The first trade of the longest window, as ids run.
-      firstTradeId: Math.max(0, this.lastTradeId - Math.max(0, windows.value[at + SERIES.trades]! - 1)),
-      story: () => this.#story(kind, logPeriod),
-    };
-    this.#alerts.raise(raised, second, -1);
-  }
-
-  #directionOf(kind: number): number {
-    const { excursion, orders, windows } = this.#measures;
-    if (kind === KIND_INDEX.pump) return 1;
-    if (kind === KIND_INDEX.dump) return -1;
-    if (kind === KIND_INDEX.flash_crash) return excursion.extreme < excursion.before ? -1 : 1;
-    if (kind === KIND_INDEX.one_sided_flow) return orders.buyFlow > orders.sellFlow ? 1 : -1;
-    const r = windows.value[SERIES_COUNT + SERIES.logReturn]!;
-    return r > 0 ? 1 : r < 0 ? -1 : 0;
-  }
-
-  #story(kind: number, logPeriod: number): Story {
-    const attribution = (): Float64Array => this.policy.artefact.forest.attribute(this.#vector);
-    const parts = partsOf(kind, this.#measures, attribution);
-    return tell(parts, sentence(MARKET_KINDS[kind]!, kind, this.#measures, logPeriod));
+    this.#judge.deriveLevels();
   }
 
   // ---- what is due while nothing trades
@@ -478,73 +341,15 @@ export class SymbolDetector {
       this.#freezeFor(next);
       const hourEnd = (Math.floor(next / HOUR_S) + 1) * HOUR_S;
       const to = Math.min(until, hourEnd - 1);
-      this.#tellSilence(to);
+      this.#silence.tellUntil(to);
       this.#alerts.closeUntil(to);
       s[SCALAR.told] = to;
     }
   }
 
   #findNextDue(): number {
-    const s = this.#s;
-    let due = (Math.floor(s[SCALAR.told]! / HOUR_S) + 1) * HOUR_S;
-    due = Math.min(due, this.#alerts.nextClose());
-    const tiers = this.#silenceTiers();
-    const tier = s[SCALAR.silenceTold]! + 1;
-    if (tier < tiers.length) due = Math.min(due, this.#silenceReaches(tiers[tier]!));
-    return due;
-  }
-
-  #silenceTiers(): readonly number[] {
-    const opening = this.#scores.openLogPeriod;
-    return [opening, Math.max(opening, WARNING_LOG_PERIOD), Math.max(opening, CRITICAL_LOG_PERIOD)];
-  }
-
-  /** The second at which the present silence is as rare as `logPeriod`. */
-  #silenceReaches(logPeriod: number): number {
-    return this.#s[SCALAR.second]! + silenceDue(this.#activity.share, this.#scores.silenceAt(logPeriod));
-  }
-
-  #tellSilence(to: number): void {
-    const s = this.#s;
-    const since = s[SCALAR.second]!;
-    if (s[SCALAR.observed]! < WARM_UP_S || s[SCALAR.cut] === 1 || since < s[SCALAR.wholeFrom]!) return;
-    // History is learned from, never alerted on.
-    if (s[SCALAR.lastTradeId]! < 0) return;
-    const active = this.#activity.share;
-    const tiers = this.#silenceTiers();
-    for (let tier = s[SCALAR.silenceTold]! + 1; tier < tiers.length; tier++) {
-      const second = Math.max(s[SCALAR.told]! + 1, this.#silenceReaches(tiers[tier]!));
-      if (!(second <= to)) break;
-      if (tier > 0) this.#alerts.stayOpen(second);
-      this.#alerts.closeUntil(second);
-      s[SCALAR.silenceTold] = tier;
-      this.#raiseSilence(second, active);
-    }
-    if (s[SCALAR.silenceTold]! >= 0) this.#alerts.stayOpen(to);
-  }
-
-  #raiseSilence(second: number, active: number): void {
-    const raw = silenceRaw(active, second - this.#s[SCALAR.second]!);
-    const logPeriod = this.#scores.logPeriod(SILENCE, raw);
-    const raised = {
-      kind: SILENCE,
-      raw,
-      logPeriod,
-      direction: 0,
-      forest: 0,
-      notional: null,
-      firstTradeId: this.lastTradeId,
-      story: () => this.#silenceStory(second, active, logPeriod),
-    };
-    this.#alerts.raise(raised, second, second);
-  }
-
-  #silenceStory(second: number, active: number, logPeriod: number): Story {
-    const waited = second - this.#s[SCALAR.second]!;
-    const usual = active > 0 ? 1 / active : 0;
-    const part: Part = { feature: 'waiting_s', actual: waited, expected: [0, 3 * usual], z: waited * active, size: 1 };
-    const every = Number(usual.toPrecision(2));
-    return tell([part], `no trade for ${waited} s, where one usually comes every ${every} s; ${rarity(logPeriod)}`);
+    const nextHour = (Math.floor(this.#s[SCALAR.told]! / HOUR_S) + 1) * HOUR_S;
+    return Math.min(nextHour, this.#alerts.nextClose(), this.#silence.nextDue());
   }
 
   // ---- small steps of a trade

@@ -28,7 +28,7 @@ const SAMPLE_A_SYMBOL = 4000;
 const SAMPLE = 40_000;
 /** Enough for a stable order of scores; each costs time at every trade. */
 const TREES = 32;
-const SAMPLE_SIZE = 256;
+const SAMPLE_SIZE = 128;
 const SETTINGS = { budget: 1, close_after_s: 600, rules: [] } as const;
 
 export async function train(options: TrainOptions): Promise<Omit<Artefact, 'id'>> {

@@ -42,6 +42,8 @@ interface Told {
   readonly story: Story;
 }
 
+/** Observed time of a symbol before anything but a data fault is told of it, s. */
+export const WARM_UP_S = 3600;
 /** A data fault is taken to come once a day until the symbol's own tape says otherwise. */
 const FAULT_PERIOD_S = 86_400;
 const FAULT_PRIOR = 4;

@@ -76,24 +76,23 @@ export const SCALAR = {
   wholeFrom: 6,
   /** The same for what only trades tell. */
   ordersFrom: 7,
-  halted: 8,
   /** Seconds observed, without decay: warm-up. */
-  observed: 9,
+  observed: 8,
   /** Seconds observed since the first trade: warm-up of what only trades tell. */
-  observedTrades: 10,
+  observedTrades: 9,
   /** Seconds observed, decayed like the counts: calibration. */
-  exposure: 11,
+  exposure: 10,
   /** UTC hour for which levels are frozen. */
-  frozenHour: 12,
+  frozenHour: 11,
   /** Silence already told of, as the level's number. */
-  silenceTold: 13,
-  lateTrades: 14,
-  faults: 15,
+  silenceTold: 12,
+  lateTrades: 13,
+  faults: 14,
   /** Second up to which due outputs have been given. */
-  told: 16,
+  told: 15,
   /** 1 between a gap or a halt and the next trade: the time between is neither silence nor history. */
-  cut: 17,
+  cut: 16,
   /** Incidents opened, decayed like the counts: the budget's account. */
-  opened: 18,
+  opened: 17,
 } as const;
-export const SCALARS = 19;
+export const SCALARS = 18;

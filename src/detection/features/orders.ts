@@ -135,11 +135,11 @@ export class Orders {
     const s = this.#s;
     const repeats = (s[FIELD.repeats]! + 60) / (s[FIELD.orders]! + 100);
     const kept = exp((-LN2 * Math.max(0, timestamp - s[FIELD.flowTime]!)) / (1000 * FLOW_HALF_LIFE_S));
-    const forIt = log(ONE_SIDED / (again ? repeats : 1 - repeats));
+    const forIt = again ? log(ONE_SIDED / repeats) : 0;
     const against = log((1 - ONE_SIDED) / (again ? repeats : 1 - repeats));
     // An order that turns begins a run: evidence for its side counts from the next one on.
-    const toBuys = side > 0 ? (again ? forIt : 0) : against;
-    const toSells = side < 0 ? (again ? forIt : 0) : against;
+    const toBuys = side > 0 ? forIt : against;
+    const toSells = side < 0 ? forIt : against;
     s[FIELD.buyFlow] = Math.max(0, s[FIELD.buyFlow]! * kept + toBuys);
     s[FIELD.sellFlow] = Math.max(0, s[FIELD.sellFlow]! * kept + toSells);
     s[FIELD.flowTime] = timestamp;

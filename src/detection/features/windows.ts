@@ -117,11 +117,12 @@ export class Windows {
     return Math.max(this.largestBefore[window]!, this.#current[BUCKET.largest]!);
   }
 
-  /** Fills `value` and `z` as of the present trade; `logReturns` gives ln(price / reference). */
-  measure(logReturns: (reference: number) => number): void {
+  /** Fills `value` and `z` as of the present trade. */
+  measure(): void {
     const { value, z, mean, inverse } = this;
     const sum = this.#sum;
     const current = this.#current;
+    const price = this.#scalar[SCALAR.price]!;
     for (let w = 0; w < WINDOW_COUNT; w++) {
       const s = w * SUMS;
       const v = w * SERIES_COUNT;
@@ -133,7 +134,7 @@ export class Windows {
       value[v + SERIES.netBuys] = buys > sells ? buys - sells : 0;
       value[v + SERIES.netSells] = sells > buys ? sells - buys : 0;
       const reference = w === 0 ? this.#reference0 : w === 1 ? this.#reference1 : this.#reference2;
-      value[v + SERIES.logReturn] = reference > 0 ? logReturns(reference) : 0;
+      value[v + SERIES.logReturn] = reference > 0 ? log(price / reference) : 0;
       value[v + SERIES.trades] = trades;
       value[v + SERIES.quote] = sum[s + BUCKET.quote]! + current[BUCKET.quote]!;
       value[v + SERIES.orders] = sum[s + BUCKET.orders]! + current[BUCKET.orders]!;
@@ -157,7 +158,7 @@ export class Windows {
   }
 
   /** Steps over `count` silent seconds after `second`, learning their zeros. */
-  learnSilence(second: number, count: number, logReturns: (reference: number) => number): void {
+  learnSilence(second: number, count: number): void {
     const stepped = count < SETTLE_S ? count : SETTLE_S;
     for (let k = 1; k <= stepped; k++) {
       const at = second + k;
@@ -168,7 +169,7 @@ export class Windows {
       this.#current.fill(0);
       if (at % STRIDES[0] === 0 || at % STRIDES[1] === 0 || at % STRIDES[2] === 0) {
         this.#findReferences(at);
-        this.measure(logReturns);
+        this.measure();
         this.#sampleDue(at);
       }
       this.#shift(at, false);
