@@ -3,7 +3,7 @@
  * Kubernetes the label is absent, and the installation is all that Prometheus scrapes.
  */
 import { ALERTS } from './alerts.ts';
-import { BURNS, SLOS, WINDOWS } from './slos.ts';
+import { BURNS, LONG_WINDOWS, SLOS, WINDOWS } from './slos.ts';
 
 /** Where an alert’s runbook is found; the chart puts its own value in the place of it. */
 export const RUNBOOKS = 'https://tapewatch.example/docs/runbooks.md';
@@ -57,9 +57,8 @@ const RECORDED: readonly Rule[] = [
 
 const ratio = (slo: string, window: string): string => `namespace:tapewatch_slo_${slo}:errors_ratio${window}`;
 
-const SLO_RECORDED: readonly Rule[] = SLOS.flatMap(({ name, errors }) =>
-  WINDOWS.map((window) => ({ record: ratio(name, window), expr: errors(window) })),
-);
+const errorRatios = (windows: readonly string[]): readonly Rule[] =>
+  SLOS.flatMap(({ name, errors }) => windows.map((window) => ({ record: ratio(name, window), expr: errors(window) })));
 
 const SLO_ALERTS: readonly Rule[] = SLOS.flatMap(({ name, budget, promise }) =>
   BURNS.map(({ long, short, factor, severity, spent }) => ({
@@ -87,13 +86,14 @@ export const GROUPS: readonly Group[] = [
       annotations: { summary, description, runbook_url: `${RUNBOOKS}#${runbook}` },
     })),
   },
-  { name: 'tapewatch.slo', interval: '30s', rules: SLO_RECORDED },
+  { name: 'tapewatch.slo', interval: '30s', rules: errorRatios(WINDOWS) },
+  { name: 'tapewatch.slo-days', interval: '2m', rules: errorRatios(LONG_WINDOWS) },
   { name: 'tapewatch.slo-alerts', interval: '30s', rules: SLO_ALERTS },
 ];
 
-export function rulesFile(): string {
+export function rulesFile(groups: readonly Group[] = GROUPS): string {
   const lines = ['# Written by deploy/prometheus/generate.ts; change the sources beside it.', 'groups:'];
-  for (const { name, interval, rules } of GROUPS) {
+  for (const { name, interval, rules } of groups) {
     lines.push(`  - name: ${name}`, ...(interval ? [`    interval: ${interval}`] : []), '    rules:');
     for (const rule of rules) lines.push(...ruleLines(rule));
   }

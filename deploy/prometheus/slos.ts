@@ -63,4 +63,6 @@ export const BURNS: readonly Burn[] = [
   { long: '3d', short: '6h', factor: 1, severity: 'warning', spent: '10 % of the month’s budget in three days' },
 ];
 
-export const WINDOWS: readonly string[] = ['5m', '30m', '1h', '2h', '6h', '1d', '3d'];
+export const WINDOWS: readonly string[] = ['5m', '30m', '1h', '2h', '6h'];
+/** Read over all their samples at every evaluation, and slow to change. */
+export const LONG_WINDOWS: readonly string[] = ['1d', '3d'];
