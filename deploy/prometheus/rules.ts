@@ -92,7 +92,7 @@ export const GROUPS: readonly Group[] = [
 ];
 
 export function rulesFile(groups: readonly Group[] = GROUPS): string {
-  const lines = ['# Written by deploy/prometheus/generate.ts; change the sources beside it.', 'groups:'];
+  const lines = ['# Written by deploy/generate.ts from deploy/prometheus; change it there.', 'groups:'];
   for (const { name, interval, rules } of groups) {
     lines.push(`  - name: ${name}`, ...(interval ? [`    interval: ${interval}`] : []), '    rules:');
     for (const rule of rules) lines.push(...ruleLines(rule));
