@@ -154,6 +154,7 @@ program
   .command('simulate')
   .description('a simulated exchange on WebSocket and REST, or a tape of it')
   .option('--port <n>', 'port to listen on (0: a free one)', '9443')
+  .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
   .option('--seed <n>', 'the same seed gives the same market', '1')
   .option('--speed <n>', 'simulated seconds a second', '1')
   .option('--symbols <n>', 'number of symbols', '10')

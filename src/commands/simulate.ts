@@ -2,16 +2,18 @@
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { TapewatchError } from '../market/error.ts';
 import { isTrade, type TradeText } from '../market/records.ts';
+import { readSettings } from '../settings.ts';
 import { startExchange } from '../simulator/exchange-server.ts';
 import { parseFaults } from '../simulator/faults.ts';
 import { Market, type MarketOptions } from '../simulator/market-model.ts';
 import { NdjsonWriter } from '../tape-files/ndjson-writer.ts';
 import { readTape } from '../tape-files/tape.ts';
-import { networkHost } from '../transport/network.ts';
+import { networkHostAt } from '../transport/network.ts';
 import { Progress, print, say } from './output.ts';
 
 export interface SimulateCommand {
   readonly port: string;
+  readonly host?: string;
   readonly seed: string;
   readonly speed: string;
   readonly symbols: string;
@@ -36,7 +38,7 @@ export async function runSimulate(options: SimulateCommand): Promise<void> {
     ? await tapeSource(options.tape)
     : marketSource({ seed, symbols: count, startMs: START_MS, anomalies }, trades);
   const exchange = await startExchange({
-    host: networkHost,
+    host: networkHostAt(readSettings({ host: options.host })['host'] as string),
     port: whole(options.port, '--port', 0, 65_535),
     speed: speedOf(options.speed),
     faults: parseFaults(options.fault),

@@ -139,9 +139,14 @@ async function send(dispatcher: Agent, request: HttpRequest): Promise<HttpRespon
   }
 }
 
-export const networkHost: Host = { ...processClock, listen };
+export const networkHost: Host = networkHostAt('127.0.0.1');
 
-function listen(port: number, handlers: ServerHandlers): Promise<Server> {
+/** A host whose servers bind `address`; their URLs name it. */
+export function networkHostAt(address: string): Host {
+  return { ...processClock, listen: (port, handlers) => listen(address, port, handlers) };
+}
+
+function listen(address: string, port: number, handlers: ServerHandlers): Promise<Server> {
   const http = createServer((incoming, outgoing) => {
     const url = new URL(incoming.url ?? '/', 'http://local');
     incoming.resume();
@@ -168,11 +173,11 @@ function listen(port: number, handlers: ServerHandlers): Promise<Server> {
         : `Can't listen on port ${port}: ${cause.message}.`;
       reject(new TapewatchError('port_in_use', message, { cause }));
     });
-    http.listen(port, '127.0.0.1', () => {
+    http.listen(port, address, () => {
       const { port: actual } = http.address() as AddressInfo;
       resolve({
-        httpUrl: `http://127.0.0.1:${actual}`,
-        wsUrl: `ws://127.0.0.1:${actual}`,
+        httpUrl: `http://${address}:${actual}`,
+        wsUrl: `ws://${address}:${actual}`,
         close: () =>
           new Promise((done) => {
             for (const client of sockets.clients) client.terminate();
