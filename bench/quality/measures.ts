@@ -4,10 +4,10 @@
  */
 import { backtest } from '../../src/backtest/backtest.ts';
 import { policyOf } from '../../src/commands/policy.ts';
+import { Continuity } from '../../src/market/continuity.ts';
 import { type Anomaly, isTrade, type Kind, type TapeRecord } from '../../src/market/records.ts';
 import type { Label } from '../../src/simulator/anomalies.ts';
 import { Market } from '../../src/simulator/market-model.ts';
-import { Continuity } from '../../src/tape-files/continuity.ts';
 import { readTape } from '../../src/tape-files/tape.ts';
 
 export type Measure =

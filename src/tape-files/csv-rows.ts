@@ -2,9 +2,10 @@
  * CSV trades by a map of columns: Binance's daily dumps (trades, aggTrades; with or without a header), tardis.dev's
  * trades, and `timestamp,symbol,price,quantity,is_buyer_maker`. Times are ms or µs, known by their size.
  */
+import type { Feed } from '../market/continuity.ts';
 import type { TapeRecord } from '../market/records.ts';
 import { type Cursor, readDecimal } from './decimal.ts';
-import { type Feed, RowFault, type RowParser } from './rows.ts';
+import { RowFault, type RowParser } from './rows.ts';
 
 type Role = 'time' | 'symbol' | 'id' | 'price' | 'volume' | 'maker' | 'side' | 'first' | 'skip';
 

@@ -1,11 +1,12 @@
 /** One tape file as batches of records: bytes to lines to records, the format known by the first line. */
 import { basename } from 'node:path';
+import type { Feed } from '../market/continuity.ts';
 import { TapewatchError } from '../market/error.ts';
 import type { TapeRecord } from '../market/records.ts';
 import { readBytes } from './bytes.ts';
 import { csvParser } from './csv-rows.ts';
 import { ndjsonParser } from './ndjson-rows.ts';
-import { type Feed, type RowParser, UnknownFormat } from './rows.ts';
+import { type RowParser, UnknownFormat } from './rows.ts';
 
 const BATCH = 4096;
 const NEWLINE = 10;

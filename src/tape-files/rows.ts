@@ -1,8 +1,7 @@
 /** What a row of a tape file is, whatever its format. */
+import type { Feed } from '../market/continuity.ts';
 import { TapewatchError } from '../market/error.ts';
 import type { TapeRecord } from '../market/records.ts';
-
-export type Feed = 'trade' | 'aggTrade' | 'unnumbered';
 
 /** Parses the lines of one file. */
 export interface RowParser {

@@ -1,11 +1,11 @@
 /** Several tape files as one tape: files of a symbol in a row, symbols merged by (timestamp, symbol, id, file order). */
 import { readdirSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { Continuity, type Feed } from '../market/continuity.ts';
 import { TapewatchError } from '../market/error.ts';
 import { isTrade, type TapeRecord } from '../market/records.ts';
-import { Continuity } from './continuity.ts';
 import { type FileBatch, readTapeFile } from './file-reader.ts';
-import { type Feed, UnknownFormat } from './rows.ts';
+import { UnknownFormat } from './rows.ts';
 
 const BATCH = 4096;
 

@@ -1,7 +1,9 @@
 /** Keeps each symbol's ids in order over all files: numbers rows that have none, drops repeats, tells of holes and pauses. */
-import { TapewatchError } from '../market/error.ts';
-import { isTrade, type TapeRecord, type Trade } from '../market/records.ts';
-import type { Feed } from './rows.ts';
+import { TapewatchError } from './error.ts';
+import { isTrade, type TapeRecord, type Trade } from './records.ts';
+
+/** What the ids of a tape count. */
+export type Feed = 'trade' | 'aggTrade' | 'unnumbered';
 
 /** Between two files a longer standstill is a gap, ms. */
 const PAUSE_MS = 60_000;
