@@ -93,13 +93,19 @@ const model = program.command('model').description('models: look at them, keep t
 const onModel = (name: string, description: string): Command =>
   withSettings(model.command(name).description(description), (key) => KAFKA.test(key))
     .option('--data <dir>', 'folder of the log')
+    .option('--server <url>', 'a running server, instead of a log')
     .option('--json', 'one JSON object');
 onModel(
   'show [model]',
   'the card of a model (a file, NAME, NAME@VERSION or sha256:…); without one, all there are',
 ).action(async (reference, options) => (await import('./commands/model.ts')).runModelShow(reference, options));
-onModel('import <file>', 'put a model into the registry, as the next version of its name')
+onModel(
+  'import <file>',
+  'put a model (of train, or an ONNX Isolation Forest) into the registry, as the next version of its name',
+)
   .option('--name <name>', 'what to call it (default: the file’s name)')
+  .option('--features <list>', 'names of an ONNX model’s columns, with commas between')
+  .option('--tape <files...>', 'make an ONNX model of our features the detector’s: tapes to count its tails by')
   .action(async (path, options) => (await import('./commands/model.ts')).runModelImport(path, options));
 onModel('activate <model>', 'put a model of the registry in force, a few seconds ahead in event time')
   .option('--budget <n>', 'incidents a symbol-day that you will read (default: as it is)')

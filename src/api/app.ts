@@ -4,10 +4,12 @@ import { fastifySwagger } from '@fastify/swagger';
 import { fastifySwaggerUi } from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyInstance, fastify } from 'fastify';
-import type { Policy } from '../detection/detector.ts';
 import { TapewatchError } from '../market/error.ts';
+import type { ServedModels } from '../model/served-models.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Views } from '../views/views.ts';
+import { detectRoutes } from './routes/detect.ts';
+import { modelRoutes } from './routes/models.ts';
 import { pageRoutes } from './routes/page.ts';
 import { type FindEvidence, readRoutes } from './routes/read.ts';
 import { type RecomputeOptions, recomputeRoutes } from './routes/recompute.ts';
@@ -28,8 +30,8 @@ export interface AppOptions {
   readonly recompute?: RecomputeOptions['recompute'];
   /** An anomaly's evidence in the log; absent: only what the view holds. */
   readonly evidence?: FindEvidence;
-  /** The model and settings that /v1/score and /v1/detect judge by; absent: they aren't there. */
-  readonly policy?: Policy;
+  /** The models, of which the one in force scores and detects; absent: none of that is there. */
+  readonly models?: ServedModels;
   /** Folder of the built dashboard, null where there is none. */
   readonly page?: string | null;
 }
@@ -80,8 +82,12 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(readRoutes(options.views, options.evidence), { prefix: '/v1' });
   await app.register(streamRoutes(options.views), { prefix: '/v1' });
   await app.register(watchRoutes(options), { prefix: '/v1' });
-  const { views, write, recompute, policy } = options;
-  if (policy) await app.register(scoreRoutes(policy), { prefix: '/v1' });
+  const { views, write, recompute, models } = options;
+  if (models) {
+    await app.register(scoreRoutes(models), { prefix: '/v1' });
+    await app.register(detectRoutes(models), { prefix: '/v1' });
+    await app.register(modelRoutes({ models, token: write?.token }), { prefix: '/v1' });
+  }
   if (write) await app.register(writeRoutes({ ...write, views }), { prefix: '/v1' });
   if (recompute) await app.register(recomputeRoutes({ views, recompute }), { prefix: '/v1' });
   if (options.page) await app.register(pageRoutes(options.page));
@@ -89,7 +95,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.get('/healthz', { schema: { hide: true } }, () => ({ status: 'ok' }));
   app.get('/readyz', { schema: { hide: true } }, (request, reply) => {
     const reason = notReady();
-    if (reason === null) return { status: 'ready' };
+    if (reason === null) return { status: 'ready', ...(models ? { model: models.policy.artefact.id } : {}) };
     return reply
       .code(503)
       .type('application/problem+json')

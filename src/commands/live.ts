@@ -22,6 +22,7 @@ import { type PolicyOptions, policyOf } from './policy.ts';
 import { recomputing } from './recompute.ts';
 import { haveTopics } from './role.ts';
 import { Screen } from './screen.ts';
+import { serving } from './serving.ts';
 
 export interface LiveOptions {
   readonly values: Values;
@@ -63,8 +64,8 @@ export async function runLive(options: LiveOptions): Promise<void> {
   const partitions = await log.partitions(topics.trades);
   const { policy, registry } = await putInForce(log, topics, options.policy);
   const metrics = new Metrics();
-  metrics.modelInfo.set({ name: 'active', version: policy.artefact.id }, 1);
   const views = new Views(log, topics);
+  const models = serving({ log, topics, registry, policy, views, metrics });
   const stop = new AbortController();
   const service = new DetectionService({
     log,
@@ -98,8 +99,8 @@ export async function runLive(options: LiveOptions): Promise<void> {
     page: await pageFolder(),
     write: { log, topics, token: values['token'] as string },
     evidence: evidencing(log),
-    recompute: recomputing(log, policy),
-    policy,
+    recompute: recomputing(log, () => models.policy),
+    models,
     notReady: () => (service.isReady ? null : 'State is being restored.'),
   });
   const address = await app
@@ -115,6 +116,7 @@ export async function runLive(options: LiveOptions): Promise<void> {
   const failed = Promise.withResolvers<never>();
   const running = service.run(stop.signal);
   const viewing = views.run(stop.signal);
+  const following = models.run(stop.signal);
   const telling = sinks(log, topics, views, stop.signal);
   const nightly = { log, topics, registry, settings: policy.settings, signal: stop.signal };
   const training = trainAt === '' ? Promise.resolve() : trainNightly(nightly, trainAt, processClock, say);
@@ -122,6 +124,7 @@ export async function runLive(options: LiveOptions): Promise<void> {
   process.on('unhandledRejection', (error) => setTimeout(() => failed.reject(error), UNHANDLED_GRACE_MS).unref());
   running.catch(failed.reject);
   viewing.catch(failed.reject);
+  following.catch(failed.reject);
   telling.catch(failed.reject);
   const transport = createNetworkTransport();
   const screen = new Screen({ views, json: options.json, address });
@@ -148,7 +151,7 @@ export async function runLive(options: LiveOptions): Promise<void> {
   async function shutDown(): Promise<void> {
     await capture?.stop();
     stop.abort();
-    await Promise.allSettled([running, viewing, telling, training]);
+    await Promise.allSettled([running, viewing, following, telling, training]);
     await app.close();
     await transport.close();
     await log.close();

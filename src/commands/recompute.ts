@@ -8,11 +8,12 @@ import { type Anomaly, incidentOf } from '../market/records.ts';
 import { replayOf } from './evidence.ts';
 import { tapeOfSymbol } from './tapes.ts';
 
-export function recomputing(log: EventLog, policy: Policy): (recorded: Anomaly) => Promise<Recomputed> {
+export function recomputing(log: EventLog, inForce: () => Policy): (recorded: Anomaly) => Promise<Recomputed> {
   return async (recorded) => {
     const { model, settings, detector } = recorded.evidence;
     if (detector !== DETECTOR_VERSION)
       return other(`It was raised by detector ${detector}; this is detector ${DETECTOR_VERSION}.`);
+    const policy = inForce();
     const replay = await replayOf(log, incidentOf(recorded.id), policy);
     if (!replay && (model !== policy.artefact.id || settings !== policy.settingsId))
       return other('It was raised with another model or other settings than are in force now.');

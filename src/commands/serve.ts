@@ -5,6 +5,7 @@ import { openEmbeddedLog } from '../event-log/embedded/embedded-log.ts';
 import { MirroredLog } from '../event-log/mirror.ts';
 import { topicNames, topicSpecs } from '../event-log/topics.ts';
 import { TapewatchError } from '../market/error.ts';
+import { ModelRegistry } from '../model/registry.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { readSettings } from '../settings.ts';
 import { Views } from '../views/views.ts';
@@ -17,6 +18,7 @@ import { pageFolder } from './page.ts';
 import { policyOf } from './policy.ts';
 import { recomputing } from './recompute.ts';
 import { haveTopics, untilStopped } from './role.ts';
+import { serving } from './serving.ts';
 
 const RETENTION_MS = 3_600_000;
 
@@ -35,6 +37,8 @@ export async function runServe(options: OptionsByName, version: string): Promise
   const log = new MirroredLog({ source, local, specs });
   const metrics = new Metrics();
   const views = new Views(log, topics);
+  const registry = new ModelRegistry(log, topics.models);
+  const models = serving({ log, topics, registry, policy: policyOf({}), views, metrics });
   const app = await createApp({
     views,
     metrics,
@@ -43,8 +47,8 @@ export async function runServe(options: OptionsByName, version: string): Promise
     page: await pageFolder(),
     write: { log, topics, token: values['token'] as string },
     evidence: evidencing(log),
-    recompute: recomputing(log, policyOf({})),
-    policy: policyOf({}),
+    recompute: recomputing(log, () => models.policy),
+    models,
   });
   const port = values['port'] as number;
   const address = await app
@@ -57,14 +61,15 @@ export async function runServe(options: OptionsByName, version: string): Promise
   const stop = new AbortController();
   const copying = log.run(stop.signal);
   const viewing = views.run(stop.signal);
+  const following = models.run(stop.signal);
   // One of all replicas sends: the topic has one partition.
   const telling = tell(source, topics, views, stop.signal);
   const chore = setInterval(() => void local.applyRetention().catch(() => undefined), RETENTION_MS);
   say(`Serving on ${address}, documented at ${address}/docs. Ctrl-C stops.`);
-  await untilStopped([copying, viewing, telling], async () => {
+  await untilStopped([copying, viewing, following, telling], async () => {
     clearInterval(chore);
     stop.abort();
-    await Promise.allSettled([copying, viewing, telling]);
+    await Promise.allSettled([copying, viewing, following, telling]);
     await app.close();
     await log.close();
   });

@@ -113,3 +113,9 @@ export async function* readPartition(
     from = next;
   }
 }
+
+export async function* oneAfterTheOther(
+  tapes: readonly AsyncIterable<readonly TapeRecord[]>[],
+): AsyncIterable<readonly TapeRecord[]> {
+  for (const tape of tapes) yield* tape;
+}

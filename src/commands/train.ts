@@ -3,14 +3,13 @@ import { readFileSync } from 'node:fs';
 import { REST_ENDPOINTS } from '../exchange/binance/endpoints.ts';
 import { BinanceRest } from '../exchange/binance/rest.ts';
 import { TapewatchError } from '../market/error.ts';
-import type { TapeRecord } from '../market/records.ts';
 import { saveArtefact } from '../model/artefact-file.ts';
 import { modelCard } from '../model/card.ts';
 import { train } from '../model/train.ts';
 import { createNetworkTransport } from '../transport/network.ts';
 import { download } from './download.ts';
 import { Progress, print, say } from './output.ts';
-import { openTapes } from './tapes.ts';
+import { oneAfterTheOther, openTapes } from './tapes.ts';
 
 export interface TrainCommand {
   readonly tape?: readonly string[];
@@ -98,12 +97,6 @@ async function history(options: TrainCommand): Promise<string[]> {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
     await transport.close();
   }
-}
-
-async function* oneAfterTheOther(
-  tapes: readonly AsyncIterable<readonly TapeRecord[]>[],
-): AsyncIterable<readonly TapeRecord[]> {
-  for (const tape of tapes) yield* tape;
 }
 
 /** @throws TapewatchError `usage`. */

@@ -8,7 +8,8 @@ import type { Policy } from '../detection/detector.ts';
 import type { EventLog, NewRecord, Offset } from '../event-log/event-log.ts';
 import { TapewatchError } from '../market/error.ts';
 import type { Activate, DetectionSettings } from '../market/records.ts';
-import { decodeArtefact, settingsId, sha256 } from './artefact-file.ts';
+import { settingsId, sha256 } from './artefact-file.ts';
+import { decodeModel, type Model } from './scoring-model.ts';
 
 /** Key `NAME@VERSION`. Versions of a name count from 1. */
 export interface ModelVersion {
@@ -37,9 +38,11 @@ export class ModelRegistry {
   readonly #topic: string;
   readonly #offsets = new Map<string, Offset>();
   readonly #versions = new Map<string, ModelVersion>();
-  readonly #decoded = new Map<string, Artefact>();
+  readonly #decoded = new Map<string, Model>();
   #active: ActivePointer | null = null;
   #next: Offset = 0;
+  /** Reads and additions come one after the other, whoever asks. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(log: EventLog, topic: string) {
     this.#log = log;
@@ -47,7 +50,23 @@ export class ModelRegistry {
   }
 
   /** Reads what has come since. */
-  async refresh(): Promise<void> {
+  refresh(): Promise<void> {
+    return this.#inTurn(() => this.#readOn());
+  }
+
+  /** Waits for something new, up to `waitMs`, and reads it. */
+  async follow(waitMs: number, signal: AbortSignal): Promise<void> {
+    const { records } = await this.#log.read(this.#topic, 0, this.#next, { maxRecords: 1, waitMs, signal });
+    if (records.length > 0) await this.refresh();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work, work);
+    this.#last = turn;
+    return turn;
+  }
+
+  async #readOn(): Promise<void> {
     for (;;) {
       const { records, next } = await this.#log.read(this.#topic, 0, this.#next);
       if (records.length === 0) return;
@@ -99,8 +118,8 @@ export class ModelRegistry {
       if (this.#decoded.has(id)) continue;
       if (!this.#offsets.has(id)) await this.refresh();
       const text = await this.text(id);
-      const artefact = text === null ? null : readable(text, id);
-      if (artefact) this.#keep(artefact);
+      const model = text === null ? null : readable(text, id);
+      if (model) this.#keep(id, model);
     }
   }
 
@@ -113,8 +132,14 @@ export class ModelRegistry {
     return value && sha256(value) === id ? new TextDecoder().decode(value) : null;
   }
 
-  artefact(id: string): Artefact | null {
+  /** Of those that are prepared. */
+  model(id: string): Model | null {
     return this.#decoded.get(id) ?? null;
+  }
+
+  artefact(id: string): Artefact | null {
+    const model = this.model(id);
+    return model?.kind === 'detector' ? model.artefact : null;
   }
 
   /** What an activation asks for (null: as `before`), of the models that are prepared. */
@@ -132,29 +157,33 @@ export class ModelRegistry {
         `A model can't be called ${JSON.stringify(name)}: up to 64 of a-z, 0-9, ".", "_" and "-", a letter first.`,
       );
     }
-    const artefact = decodeArtefact(text, name);
-    await this.refresh();
+    const model = decodeModel(text, name);
+    return this.#inTurn(() => this.#append(name, text, model));
+  }
+
+  async #append(name: string, text: string, model: Model): Promise<ModelVersion> {
+    const id = sha256(text);
+    await this.#readOn();
     const last = this.versions.findLast((version) => version.name === name);
-    if (last?.model === artefact.id && this.#offsets.has(artefact.id)) return last;
-    const version: ModelVersion = { name, version: (last?.version ?? 0) + 1, model: artefact.id };
+    if (last?.model === id && this.#offsets.has(id)) return last;
+    const version: ModelVersion = { name, version: (last?.version ?? 0) + 1, model: id };
     const records: NewRecord[] = [];
-    if (!this.#offsets.has(artefact.id))
-      records.push({ topic: this.#topic, key: artefact.id, value: Buffer.from(text) });
-    if (last?.model !== artefact.id)
+    if (!this.#offsets.has(id)) records.push({ topic: this.#topic, key: id, value: Buffer.from(text) });
+    if (last?.model !== id)
       records.push({
         topic: this.#topic,
         key: `${name}@${version.version}`,
         value: Buffer.from(JSON.stringify(version)),
       });
     await this.#log.append(records);
-    await this.refresh();
-    this.#keep(artefact);
+    await this.#readOn();
+    this.#keep(id, model);
     return this.versions.findLast(({ name: its }) => its === name)!;
   }
 
-  #keep(artefact: Artefact): void {
+  #keep(id: string, model: Model): void {
     if (this.#decoded.size >= DECODED_MAX) this.#decoded.delete(this.#decoded.keys().next().value!);
-    this.#decoded.set(artefact.id, artefact);
+    this.#decoded.set(id, model);
   }
 }
 
@@ -173,9 +202,9 @@ export function resolvePolicy(
 }
 
 /** null where the model is one of another detector: the registry keeps it all the same. */
-function readable(text: string, id: string): Artefact | null {
+function readable(text: string, id: string): Model | null {
   try {
-    return decodeArtefact(text, id);
+    return decodeModel(text, id);
   } catch (error) {
     if (error instanceof TapewatchError) return null;
     throw error;

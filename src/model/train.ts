@@ -21,6 +21,8 @@ export interface TrainOptions {
   /** Records for which this is true are left out, as a gap: known events that calm tails must not hold. */
   readonly exclude?: (symbol: string, timestamp: number) => boolean;
   readonly onPass?: (pass: number, of: number) => void;
+  /** A forest made elsewhere of this detector's vectors: it is taken as it is, and only tails are counted. */
+  readonly forest?: IsolationForest;
 }
 
 /** Vectors kept a symbol, and for all symbols together. */
@@ -34,18 +36,9 @@ const SETTINGS = { budget: 1, close_after_s: 600, rules: [] } as const;
 export async function train(options: TrainOptions): Promise<Omit<Artefact, 'id'>> {
   const { seed } = options;
   options.onPass?.(1, 3);
-  const blank = IsolationForest.fit(new Float32Array(FEATURES.length), {
-    features: FEATURES.length,
-    trees: 1,
-    sampleSize: 1,
-  });
   const sampler = new Sampler(seed);
-  const first = await run(options, policyOf(blank, flatCalibration()), sampler);
-  const rows = sampler.rows();
-  if (rows.length < 256 * FEATURES.length) {
-    throw new TapewatchError('usage', 'The tapes are too short to train on: give at least some hours of trades.');
-  }
-  const forest = IsolationForest.fit(rows, { features: FEATURES.length, trees: TREES, sampleSize: SAMPLE_SIZE, seed });
+  const first = await run(options, policyOf(blankForest(), flatCalibration()), sampler);
+  const forest = options.forest ?? forestOf(sampler.rows(), seed);
   options.onPass?.(2, 3);
   const counted = await run(options, policyOf(forest, flatCalibration()), null);
   const kinds = Array.from({ length: KIND_COUNT }, (_, k) => pool(counted.detectors, k));
@@ -54,6 +47,19 @@ export async function train(options: TrainOptions): Promise<Omit<Artefact, 'id'>
   const union = pool(united.detectors, KIND_COUNT);
   const provenance = { trainedOn: first.ranges, seed, command: options.command };
   return { scaling: scalingOf(united.detectors), forest, calibration: { kinds, union }, provenance };
+}
+
+function blankForest(): IsolationForest {
+  const features = FEATURES.length;
+  return IsolationForest.fit(new Float32Array(features), { features, trees: 1, sampleSize: 1 });
+}
+
+/** @throws TapewatchError `usage` where there is too little. */
+function forestOf(rows: Float32Array, seed: number): IsolationForest {
+  if (rows.length < 256 * FEATURES.length) {
+    throw new TapewatchError('usage', 'The tapes are too short to train on: give at least some hours of trades.');
+  }
+  return IsolationForest.fit(rows, { features: FEATURES.length, trees: TREES, sampleSize: SAMPLE_SIZE, seed });
 }
 
 function policyOf(forest: IsolationForest, calibration: Calibration): Policy {

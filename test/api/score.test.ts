@@ -1,7 +1,11 @@
 /** Inference over HTTP: the same forest and the same bytes as the detector's, and a refusal that names row and column. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type FastifyInstance, fastify } from 'fastify';
+import { detectRoutes } from '../../src/api/routes/detect.ts';
 import { scoreRoutes } from '../../src/api/routes/score.ts';
 import { backtest } from '../../src/backtest/backtest.ts';
 import { policyOf } from '../../src/commands/policy.ts';
@@ -10,12 +14,14 @@ import { FEATURES } from '../../src/detection/surprise/vector.ts';
 import { encodeAnomaly } from '../../src/market/codec.ts';
 import { Random } from '../../src/market/random.ts';
 import type { Trade } from '../../src/market/records.ts';
+import { readTape } from '../../src/tape-files/tape.ts';
 
 const policy = policyOf({});
 let app: FastifyInstance;
 before(async () => {
   app = fastify({ bodyLimit: 16 << 20 });
-  await app.register(scoreRoutes(policy));
+  await app.register(scoreRoutes({ policy }));
+  await app.register(detectRoutes({ policy }));
 });
 after(() => app.close());
 
@@ -49,7 +55,7 @@ test('a row that can not be scored is refused by its number and column', async (
   }
 });
 
-test('trades give the bytes of a backtest', async () => {
+test('trades give the bytes of a backtest of their file: repeats dropped, holes told', async () => {
   const random = new Random(3);
   let time = 1.76e12;
   const trades: Trade[] = Array.from({ length: 20_000 }, (_, i) => {
@@ -57,13 +63,21 @@ test('trades give the bytes of a backtest', async () => {
     const burst = i > 15_000 && i < 15_300;
     if (burst) time -= 400;
     const price = Math.round((100 + random.next() + (burst ? (i - 15_000) / 20 : 0)) * 100) / 100;
-    return { timestamp: time, symbol: i % 2 ? 'AAA' : 'BBB', id: i, price, volume: burst ? 90 : 1, side: 'buy' };
+    return { timestamp: time, symbol: i % 2 ? 'AAA' : 'BBB', id: i >> 1, price, volume: burst ? 90 : 1, side: 'buy' };
   });
-  const tape = (async function* () {
-    yield trades;
-  })();
-  const { anomalies } = await backtest({ tapes: [tape], policy });
-  assert.ok(anomalies.length > 0, 'the tape has something to find');
-  const answer = await app.inject({ method: 'POST', url: '/detect', payload: { trades } });
+  const given = [...trades.slice(0, 9000), ...trades.slice(8990, 9900), ...trades.slice(9950)];
+  const path = join(mkdtempSync(join(tmpdir(), 'tapewatch-score-')), 'tape.ndjson');
+  writeFileSync(path, given.map((trade) => `${JSON.stringify(trade)}\n`).join(''));
+  const { anomalies } = await backtest({ tapes: [readTape([path])], policy });
+  rmSync(dirname(path), { recursive: true });
+  assert.ok(
+    anomalies.some(({ kind }) => kind === 'data_fault'),
+    'the hole is told',
+  );
+  assert.ok(
+    anomalies.some(({ kind }) => kind !== 'data_fault'),
+    'the tape has something to find',
+  );
+  const answer = await app.inject({ method: 'POST', url: '/detect', payload: { trades: given } });
   assert.equal(answer.body, `{"items":[${anomalies.map(encodeAnomaly).join()}]}`);
 });

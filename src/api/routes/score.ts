@@ -1,17 +1,13 @@
 /** Stateless inference with the detector's own model: rows of features to scores, trades to anomalies. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-
-import { type Policy, SymbolDetector } from '../../detection/detector.ts';
 import { type RowScore, scoreRow } from '../../detection/score-row.ts';
 import { FEATURES } from '../../detection/surprise/vector.ts';
-import { encodeAnomaly } from '../../market/codec.ts';
 import { TapewatchError } from '../../market/error.ts';
-import type { Anomaly } from '../../market/records.ts';
-import { Problem, TradeShape } from '../schemas.ts';
+import type { ServedModels } from '../../model/served-models.ts';
+import { Problem } from '../schemas.ts';
 
 const ROWS_MAX = 4096;
-const TRADES_MAX = 50_000;
 
 const example = Object.fromEntries(FEATURES.map((name, i) => [name, i % 5 === 0 ? 8 : 0.5]));
 const ScoreBody = Type.Object(
@@ -32,27 +28,18 @@ const RowShape = Type.Object({
   zscores: Type.Record(Type.String(), Type.Number()),
   contributions: Type.Array(Type.Object({ feature: Type.String(), share: Type.Number() })),
 });
-const DetectBody = Type.Object(
-  { trades: Type.Array(TradeShape, { minItems: 1, maxItems: TRADES_MAX }) },
-  { additionalProperties: false },
-);
-
-/** `policy`: the model and settings to judge by. */
-export function scoreRoutes(policy: Policy): FastifyPluginAsyncTypebox {
+/** Rows are judged by the model in force. */
+export function scoreRoutes(models: Pick<ServedModels, 'policy'>): FastifyPluginAsyncTypebox {
   return async (app) => {
     const response = { 200: Type.Object({ model: Type.String(), items: Type.Array(RowShape) }), 400: Problem };
-    app.post('/score', { schema: { body: ScoreBody, response } }, (request) => ({
-      model: policy.artefact.id,
-      items: request.body.rows.map((row, i) => {
-        const scored: RowScore = scoreRow(policy.artefact, valuesOf(row, i));
+    app.post('/score', { schema: { body: ScoreBody, response } }, (request) => {
+      const { artefact } = models.policy;
+      const items = request.body.rows.map((row, i) => {
+        const scored: RowScore = scoreRow(artefact, valuesOf(row, i));
         const zscores = Object.fromEntries(FEATURES.map((name, f) => [name, scored.zscores[f]!]));
         return { ...scored, zscores, contributions: [...scored.contributions] };
-      }),
-    }));
-
-    app.post('/detect', { schema: { body: DetectBody } }, (request, reply) => {
-      const lines = detect(policy, request.body.trades as Parameters<typeof detect>[1]).map(encodeAnomaly);
-      return reply.type('application/json').send(`{"items":[${lines.join()}]}`);
+      });
+      return { model: artefact.id, items };
     });
   };
 }
@@ -67,22 +54,4 @@ function valuesOf(row: Readonly<Record<string, unknown>>, index: number): Float6
     if (typeof value !== 'number' || !Number.isFinite(value)) throw refuse(`${name} is not a finite number`);
     return value;
   });
-}
-
-/** The anomalies of these trades, each symbol's in the order given; in the order of a backtest's. */
-function detect(policy: Policy, trades: Parameters<SymbolDetector['trade']>[0][]): Anomaly[] {
-  const anomalies: Anomaly[] = [];
-  const detectors = new Map<string, SymbolDetector>();
-  for (const trade of trades) {
-    let detector = detectors.get(trade.symbol);
-    if (!detector) {
-      const out = { anomaly: (anomaly: Anomaly): unknown => anomalies.push(anomaly), bar: (): void => undefined };
-      detector = new SymbolDetector(trade.symbol, policy, out);
-      detectors.set(trade.symbol, detector);
-    }
-    detector.trade(trade);
-  }
-  return anomalies.sort(
-    (a, b) => a.timestamp - b.timestamp || (a.symbol < b.symbol ? -1 : a.symbol > b.symbol ? 1 : 0),
-  );
 }

@@ -1,7 +1,5 @@
 /** What people may say of an anomaly: that they have seen it, and that it was or was not interesting. */
-import { timingSafeEqual } from 'node:crypto';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { EventLog } from '../../event-log/event-log.ts';
 import type { TopicNames } from '../../event-log/topics.ts';
@@ -9,6 +7,7 @@ import { TapewatchError } from '../../market/error.ts';
 import { type Anomaly, type Feedback, incidentOf } from '../../market/records.ts';
 import type { Annotation } from '../../views/annotations.ts';
 import type { Views } from '../../views/views.ts';
+import { mayWrite } from '../may-write.ts';
 import { Problem } from '../schemas.ts';
 
 export interface WriteOptions {
@@ -44,7 +43,7 @@ export function writeRoutes({ views, log, topics, token }: WriteOptions): Fastif
       () => ({ items: [...views.annotations()] }),
     );
 
-    const guard = { onRequest: (request: FastifyRequest, reply: FastifyReply) => mayWrite(token, request, reply) };
+    const guard = { onRequest: mayWrite(token) };
     app.post('/anomalies/:id/acknowledge', { ...guard, schema: { params: byId, response: answers } }, (request) =>
       annotate(known(views, request.params.id), { acknowledged: true }),
     );
@@ -71,31 +70,6 @@ export function writeRoutes({ views, log, topics, token }: WriteOptions): Fastif
       },
     );
   };
-}
-
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
-const LOCAL_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/;
-
-/**
- * With a token: who knows it. Without: this computer alone, asked by its name (a page elsewhere that points its own name
- * here is refused) and not by another site's page.
- */
-async function mayWrite(token: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  if (token !== '') {
-    const given = Buffer.from(/^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '');
-    const wanted = Buffer.from(token);
-    if (given.length === wanted.length && timingSafeEqual(given, wanted)) return;
-    void reply.header('www-authenticate', 'Bearer');
-    throw refusal(401, 'Writes need the token of this server: authorization: Bearer TOKEN.');
-  }
-  const site = request.headers['sec-fetch-site'];
-  const isLocal = LOOPBACK.test(request.ip) && LOCAL_HOST.test(request.headers.host ?? '');
-  if (isLocal && (site === undefined || site === 'same-origin' || site === 'none')) return;
-  throw refusal(403, 'Without TAPEWATCH_TOKEN only this computer may write: set it where others shall.');
-}
-
-function refusal(statusCode: number, message: string): Error {
-  return Object.assign(new Error(message), { statusCode });
 }
 
 function known(views: Views, id: string): Anomaly {
