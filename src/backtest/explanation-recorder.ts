@@ -5,7 +5,7 @@ import { FEATURES } from '../detection/surprise/vector.ts';
 import { type Anomaly, type Bar, incidentOf, isTrade, type TapeRecord, type Trade } from '../market/records.ts';
 import { TapeDetector } from '../pipeline/tape-detector.ts';
 import type { Explanation, FeatureCourse } from '../report/explanation-chart.ts';
-import type { Start } from './recompute.ts';
+import { concerns, type Start } from './recompute.ts';
 
 const BEFORE_MS = 300_000;
 const AFTER_MS = 300_000;
@@ -35,7 +35,7 @@ export async function explanationOf(
   restore?.(detector);
   for await (const batch of tape) {
     for (const record of batch) {
-      if ('symbol' in record && record.symbol !== symbol) continue;
+      if (!concerns(symbol, record)) continue;
       if (isTrade(record)) recorder.trade(record);
       detector.push(record);
     }

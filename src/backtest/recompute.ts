@@ -23,6 +23,11 @@ export interface Start {
 
 const TRADES_KEPT = 200;
 
+/** Other symbols' trades don't; their control records do: the epochs they carry tell which of this one's are a zombie's. */
+export function concerns(symbol: string, record: TapeRecord): boolean {
+  return !isTrade(record) || record.symbol === symbol;
+}
+
 export async function recompute(
   tape: AsyncIterable<readonly TapeRecord[]>,
   { policy, resolve, restore }: Start,
@@ -47,7 +52,7 @@ export async function recompute(
   restore?.(detector);
   for await (const batch of tape) {
     for (const record of batch) {
-      if ('symbol' in record && record.symbol !== symbol) continue;
+      if (!concerns(symbol, record)) continue;
       if (isTrade(record)) {
         recent.push(record);
         if (recent.length > 2 * TRADES_KEPT) recent = recent.slice(-TRADES_KEPT);

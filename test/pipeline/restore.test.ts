@@ -284,7 +284,11 @@ test('killed anywhere, at any batch size, it writes what it would have written',
         });
       },
     ),
-    { numRuns: Number(process.env['PURITY_RUNS'] ?? 3) },
+    {
+      numRuns: Number(process.env['PURITY_RUNS'] ?? 3),
+      // Once failed: another symbol's control record told that a gap of this one was a zombie's.
+      examples: [[558229460, []]],
+    },
   );
   assert.ok(incidents > 0, 'there was something to explain');
 });
