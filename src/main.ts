@@ -114,8 +114,11 @@ onModel('activate <model>', 'put a model of the registry in force, a few seconds
 program
   .command('explain <id>')
   .description('recompute one anomaly and show what it rests on')
-  .option('--tape <files...>', 'the tapes it came from, instead of the log')
-  .option('--data <dir>', 'folder of the log', '.tapewatch')
+  .option('--data <dir>', 'folder of the log that has it (default: .tapewatch)')
+  .option('--kafka <brokers>', 'the log on Kafka that has it, host:port,…')
+  .option('--tape <files...>', 'take the trades from tapes; without --data or --kafka also what began it')
+  .option('--fetch', 'take the trades from the exchange, by id, where the log keeps them no longer')
+  .option('--rest-url <list>', 'REST endpoints instead of the exchange’s')
   .option('--model <file>', 'the model in force then, for tapes that are files')
   .option('--budget <n>', 'the budget in force then, for tapes that are files')
   .option('--rules <file>', 'the rules in force then')

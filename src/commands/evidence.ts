@@ -23,15 +23,23 @@ export interface Replay {
   readonly start: Start;
 }
 
+/** A symbol's records from its trade `lastTradeId` on, from elsewhere than the log. */
+export type TradesFrom = (symbol: string, lastTradeId: number) => AsyncIterable<readonly TapeRecord[]>;
+
 /**
  * The replay that gives an incident's records; null where the log has no evidence of it. `shipped` is the model at hand
- * besides those of the registry.
+ * besides those of the registry; `elsewhere` gives the trades instead of the log.
  * @throws TapewatchError `not_found` where the model or the trades are gone, `record_invalid` where the evidence is damaged
  */
-export async function replayOf(log: EventLog, incident: string, shipped: Policy): Promise<Replay | null> {
+export async function replayOf(
+  log: EventLog,
+  incident: string,
+  shipped: Policy,
+  elsewhere?: TradesFrom,
+): Promise<Replay | null> {
   const bytes = await evidenceBytes(log, incident);
   if (!bytes) return null;
-  const { symbol, partition, offset, model, settings, state, snapshot } = decodeEvidence(bytes);
+  const { symbol, partition, offset, lastTradeId, model, settings, state, snapshot } = decodeEvidence(bytes);
   const { trades, models } = topicNames('');
   const registry = new ModelRegistry(log, models);
   await registry.prepare([
@@ -40,10 +48,10 @@ export async function replayOf(log: EventLog, incident: string, shipped: Policy)
     ...(snapshot ? [snapshot.head.model] : []),
   ]);
   const within = await log.bounds(trades, partition);
-  if (offset < within.first) {
+  if (!elsewhere && offset < within.first) {
     throw new TapewatchError(
       'not_found',
-      `The trades that ${incident} rests on are no longer in the log, which keeps them for --retention: give them as --tape.`,
+      `The trades that ${incident} rests on are no longer in the log, which keeps them for --retention: give them as --tape, or --fetch them from the exchange.`,
     );
   }
   const named = (wanted: Pick<EvidenceHead, 'model' | 'settings'>): Policy => {
@@ -55,7 +63,8 @@ export async function replayOf(log: EventLog, incident: string, shipped: Policy)
     );
   };
   return {
-    tape: () => readPartition(log, trades, partition, { ...within, first: offset }, registry),
+    tape: () =>
+      elsewhere?.(symbol, lastTradeId) ?? readPartition(log, trades, partition, { ...within, first: offset }, registry),
     start: {
       policy: named({ model, settings }),
       resolve: registry.resolve,

@@ -3,11 +3,18 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import { recompute } from '../../src/backtest/recompute.ts';
 import { startCapture } from '../../src/capture/capture.ts';
+import { replayOf, type TradesFrom } from '../../src/commands/evidence.ts';
+import { fromExchange, fromTape } from '../../src/commands/trades-from.ts';
 import { openEmbeddedLog } from '../../src/event-log/embedded/embedded-log.ts';
+import type { EventLog } from '../../src/event-log/event-log.ts';
 import { topicNames, topicSpecs } from '../../src/event-log/topics.ts';
-import type { TradeText } from '../../src/market/records.ts';
+import { BinanceRest } from '../../src/exchange/binance/rest.ts';
+import { encodeAnomaly } from '../../src/market/codec.ts';
+import { incidentOf, type TradeText } from '../../src/market/records.ts';
 import { DEFAULT_MODEL, loadArtefact, settingsId } from '../../src/model/artefact-file.ts';
 import { ModelRegistry } from '../../src/model/registry.ts';
 import { DetectionService } from '../../src/pipeline/detection-service.ts';
@@ -23,7 +30,13 @@ const TRADES = 90_000;
 
 const tape = (): TradeText[] => marketTape(TRADES, { seed: 5, symbols: 3, startMs: START, quiet_s: 3650, every_s: 60 });
 
-async function live(trades: readonly TradeText[], faults: string, restarts: number): Promise<Map<string, string[]>> {
+/** `look` sees the log and the exchange's REST when all is scored. */
+async function live(
+  trades: readonly TradeText[],
+  faults: string,
+  restarts: number,
+  look: (log: EventLog, rest: BinanceRest) => Promise<void> = () => Promise.resolve(),
+): Promise<Map<string, string[]>> {
   const dir = mkdtempSync(join(tmpdir(), 'tapewatch-e2e-'));
   let at = 0;
   const exchange = await startExchange({
@@ -70,6 +83,7 @@ async function live(trades: readonly TradeText[], faults: string, restarts: numb
     if (run === restarts) while (!(await caughtUp(log, topics.trades))) await transport.sleep(20);
     stop.abort();
     await running;
+    if (run === restarts) await look(log, new BinanceRest(transport, [exchange.httpUrl]));
     await transport.close();
     if (run === restarts) {
       for (const [topic, kind, partitions] of [
@@ -137,5 +151,26 @@ test('so it does through every fault that REST can repair, and three restarts', 
   const trades = tape();
   const faults =
     'hole@300:7,duplicate@500:3,reorder@700:2,cut@1000,malformed@1200,shutdown@1500,429@1700:300,hole@1750:9,hole@4000:40,cut@4200,418@4300:200';
-  assertSameLines(await live(trades, faults, 3), await backtestLines([trades.map(asTrade)], policy));
+  const expected = await backtestLines([trades.map(asTrade)], policy);
+  assertSameLines(await live(trades, faults, 3, (log, rest) => assertExplained(log, rest, trades)), expected);
 });
+
+/** Each incident comes out of its evidence with trades from the exchange, and from a tape, as it stands in the log. */
+async function assertExplained(log: EventLog, rest: BinanceRest, trades: readonly TradeText[]): Promise<void> {
+  const recorded = new Map<string, string[]>();
+  const { records } = await log.read(topicNames('').anomalies, 0, 0);
+  for (const { value } of records) addLine(recorded, incidentOf(JSON.parse(String(value)).id), String(value));
+  assert.ok(recorded.size > 0);
+  const { signal } = new AbortController();
+  const sources: Record<string, TradesFrom> = {
+    exchange: (symbol, lastTradeId) => fromExchange(rest, symbol, lastTradeId, signal),
+    tape: (symbol, lastTradeId) => fromTape(Readable.from([trades.map(asTrade)]), symbol, lastTradeId),
+  };
+  for (const [incident, lines] of recorded)
+    for (const [name, trades] of Object.entries(sources)) {
+      const replay = (await replayOf(log, incident, policy, trades))!;
+      const told = (await recompute(replay.tape(), replay.start, `${incident}:0`)).story.map(encodeAnomaly);
+      // What only heartbeats told, at the end of the tape, waits here for a trade.
+      assert.deepEqual(told, lines.slice(0, Math.max(1, told.length)), `${incident}, trades from the ${name}`);
+    }
+}
