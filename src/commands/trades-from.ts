@@ -1,9 +1,9 @@
 /** A symbol's trades from a known one on, for `explain` where the log has them no more: from a tape or from the exchange. */
 import type { BinanceRest } from '../exchange/binance/rest.ts';
 import { decodeTapeRecord, encodeTrade } from '../market/codec.ts';
+import { Continuity } from '../market/continuity.ts';
 import { TapewatchError } from '../market/error.ts';
 import { isTrade, type TapeRecord } from '../market/records.ts';
-import { Continuity } from '../tape-files/continuity.ts';
 
 const ROWS = 1000;
 
