@@ -20,7 +20,7 @@ const policy = policyOf({});
 let app: FastifyInstance;
 before(async () => {
   app = fastify({ bodyLimit: 16 << 20 });
-  await app.register(scoreRoutes({ policy }));
+  await app.register(scoreRoutes({ policy, model: async () => ({ kind: 'detector', artefact: policy.artefact }) }));
   await app.register(detectRoutes({ policy }));
 });
 after(() => app.close());
