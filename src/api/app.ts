@@ -1,15 +1,24 @@
 /** The HTTP API as a Fastify application that listens nowhere: commands listen and close it, tests inject. */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { fastifyHelmet } from '@fastify/helmet';
+import { fastifyRateLimit } from '@fastify/rate-limit';
 import { fastifySwagger } from '@fastify/swagger';
 import { fastifySwaggerUi } from '@fastify/swagger-ui';
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import { type FastifyInstance, fastify } from 'fastify';
-import { TapewatchError } from '../market/error.ts';
 import type { ServedModels } from '../model/served-models.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Views } from '../views/views.ts';
+import { allowOrigins } from './cors.ts';
+import { addExamples } from './examples.ts';
+import { meter } from './metering.ts';
+import { answerWithProblems, refuseConnection, send } from './problem.ts';
 import { detectRoutes } from './routes/detect.ts';
 import { modelRoutes } from './routes/models.ts';
+import { openInferenceRoutes } from './routes/open-inference.ts';
+import { operationRoutes } from './routes/operation.ts';
 import { pageRoutes } from './routes/page.ts';
 import { type FindEvidence, readRoutes } from './routes/read.ts';
 import { type RecomputeOptions, recomputeRoutes } from './routes/recompute.ts';
@@ -34,89 +43,99 @@ export interface AppOptions {
   readonly models?: ServedModels;
   /** Folder of the built dashboard, null where there is none. */
   readonly page?: string | null;
+  /** Requests a second that one client's address may make; 0 or absent: any number. */
+  readonly rateLimit?: number;
+  /** Origins whose pages may call; absent: none but its own. */
+  readonly origins?: readonly string[];
+  /** Told of what answered 5xx. */
+  readonly failed?: (error: unknown, requestId: string) => void;
 }
 
+/** Of a request, unless the route says more: a model's upload does. */
 const BODY_BYTES_MAX = 8 << 20;
+const CLOSE_IDLE_MS = 50;
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { metrics, notReady } = options;
+  const { metrics, failed = () => undefined } = options;
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
-    forceCloseConnections: true,
+    // What was taken is finished: only connections that wait for a next request are cut.
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    genReqId: requestIdOf,
+    clientErrorHandler: (error: Error, socket: Socket) => refuseConnection(error, socket),
+    frameworkErrors: (error, request, reply) => send(request, reply, error.statusCode ?? 400, error.message),
+    ajv: { customOptions: { removeAdditional: false } },
   }).withTypeProvider<TypeBoxTypeProvider>();
-  await app.register(fastifyHelmet, { contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } });
-  await app.register(fastifySwagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Tapewatch',
-        version: options.version,
-        description: 'Anomalies on the trade tape of crypto exchanges.',
-      },
-    },
-  });
-  await app.register(fastifySwaggerUi, { routePrefix: '/docs' });
-  app.addHook('onResponse', (request, reply, done) => {
-    const labels = {
-      method: request.method,
-      route: request.routeOptions.url ?? 'none',
-      status: String(reply.statusCode),
-    };
-    metrics.httpSeconds.observe(labels, reply.elapsedTime / 1000);
+  // Those that end their last request while the server closes are idle only then.
+  app.addHook('preClose', (done) => {
+    const again = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_MS);
+    app.server.once('close', () => clearInterval(again));
     done();
   });
-  app.setErrorHandler((error: unknown, request, reply) => {
-    const { statusCode, message } = error as { statusCode?: number; message: string };
-    const status = error instanceof TapewatchError ? (error.code === 'not_found' ? 404 : 400) : (statusCode ?? 500);
-    void reply
-      .code(status)
-      .type('application/problem+json')
-      .send(problem(status, status < 500 ? message : 'The request failed.', request.id));
+  meter(app, metrics);
+  app.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id);
+    done();
   });
-  app.setNotFoundHandler((request, reply) => {
-    void reply
-      .code(404)
-      .type('application/problem+json')
-      .send(problem(404, `There is nothing at ${request.url}.`, request.id));
-  });
-  await app.register(readRoutes(options.views, options.evidence), { prefix: '/v1' });
-  await app.register(streamRoutes(options.views), { prefix: '/v1' });
-  await app.register(watchRoutes(options), { prefix: '/v1' });
-  const { views, write, recompute, models } = options;
-  if (models) {
-    await app.register(scoreRoutes(models), { prefix: '/v1' });
-    await app.register(detectRoutes(models), { prefix: '/v1' });
-    await app.register(modelRoutes({ models, token: write?.token }), { prefix: '/v1' });
-  }
-  if (write) await app.register(writeRoutes({ ...write, views }), { prefix: '/v1' });
-  if (recompute) await app.register(recomputeRoutes({ views, recompute }), { prefix: '/v1' });
-  if (options.page) await app.register(pageRoutes(options.page));
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
-  app.get('/healthz', { schema: { hide: true } }, () => ({ status: 'ok' }));
-  app.get('/readyz', { schema: { hide: true } }, (request, reply) => {
-    const reason = notReady();
-    if (reason === null) return { status: 'ready', ...(models ? { model: models.policy.artefact.id } : {}) };
-    return reply
-      .code(503)
-      .type('application/problem+json')
-      .send(problem(503, reason, request.id));
-  });
-  app.get('/metrics', { schema: { hide: true } }, async (_, reply) =>
-    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
-  );
+  allowOrigins(app, options.origins ?? []);
+  answerWithProblems(app, { failed });
+  addExamples(app);
+  checkBodies(app);
+  await app.register(fastifyHelmet, { contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } });
+  await limitRate(app, options.rateLimit ?? 0);
+  await document(app, options.version);
+  await addRoutes(app, options);
   return app;
 }
 
-const TITLES: Readonly<Record<number, string>> = {
-  401: 'No or a wrong token',
-  403: 'Not allowed',
-  404: 'Not found',
-  429: 'Too many',
-  503: 'Not ready',
-};
+async function addRoutes(app: FastifyInstance, options: AppOptions): Promise<void> {
+  const { views, write, recompute, models, notReady, version } = options;
+  const v1 = { prefix: '/v1' };
+  await app.register(readRoutes(views, options.evidence), v1);
+  await app.register(streamRoutes(views), v1);
+  await app.register(watchRoutes(options), v1);
+  if (models) {
+    await app.register(scoreRoutes(models), v1);
+    await app.register(detectRoutes(models), v1);
+    await app.register(modelRoutes({ models, token: write?.token }), v1);
+    await app.register(openInferenceRoutes({ models, notReady, version }), { prefix: '/v2' });
+  }
+  if (write) await app.register(writeRoutes({ ...write, views }), v1);
+  if (recompute) await app.register(recomputeRoutes({ views, recompute }), v1);
+  await app.register(operationRoutes(options));
+  if (options.page) await app.register(pageRoutes(options.page));
+}
 
-/** RFC 9457. */
-function problem(status: number, detail: string, requestId: string): Record<string, unknown> {
-  const title = TITLES[status] ?? (status < 500 ? 'Bad request' : 'Internal error');
-  return { type: 'about:blank', title, status, detail, requestId };
+/** The client's own where it is one, so that a request is found in both logs. */
+function requestIdOf({ headers }: IncomingMessage): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+}
+
+/** Bodies are JSON with types of its own: nothing in them is converted, nothing left out. */
+function checkBodies(app: FastifyInstance): void {
+  app.addHook('onRoute', (route) => {
+    if (route.schema?.body) route.validatorCompiler ??= TypeBoxValidatorCompiler as never;
+  });
+}
+
+/** Writes have a limit of their own, which the routes give. */
+async function limitRate(app: FastifyInstance, aSecond: number): Promise<void> {
+  await app.register(fastifyRateLimit, {
+    global: aSecond > 0,
+    max: Math.max(1, aSecond),
+    timeWindow: 1000,
+    errorResponseBuilder: (_, { max, ttl, statusCode }) =>
+      Object.assign(new Error(`More than ${max} requests: try again in ${Math.ceil(ttl / 1000)} s.`), { statusCode }),
+  });
+}
+
+async function document(app: FastifyInstance, version: string): Promise<void> {
+  const description = 'Anomalies on the trade tape of crypto exchanges. The shell lines work against `tapewatch demo`.';
+  await app.register(fastifySwagger, {
+    openapi: { openapi: '3.1.0', info: { title: 'Tapewatch', version, description } },
+  });
+  await app.register(fastifySwaggerUi, { routePrefix: '/docs' });
 }

@@ -1,15 +1,23 @@
-/** Who may write: an `onRequest` hook of the routes that change something. */
+/** Who may write, and how often: options of the routes that change something. */
 import { timingSafeEqual } from 'node:crypto';
-import type { onRequestAsyncHookHandler } from 'fastify';
+import type { preParsingAsyncHookHandler, RouteShorthandOptions } from 'fastify';
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
 const LOCAL_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/;
+
+/** Writes a minute of one address, wrong tokens counted: a person or a script, not a guesser. */
+const WRITES_A_MINUTE = 600;
+
+/** Asked before the body is read. */
+export function writeGuard(token: string): Pick<RouteShorthandOptions, 'preParsing' | 'config'> {
+  return { preParsing: mayWrite(token), config: { rateLimit: { max: WRITES_A_MINUTE, timeWindow: 60_000 } } };
+}
 
 /**
  * With a token: who knows it. Without: this computer alone, asked by its name (a page elsewhere that points its own name
  * here is refused) and not by another site's page.
  */
-export function mayWrite(token: string): onRequestAsyncHookHandler {
+function mayWrite(token: string): preParsingAsyncHookHandler {
   return async (request, reply) => {
     if (token !== '') {
       const given = Buffer.from(/^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '');

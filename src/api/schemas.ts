@@ -3,15 +3,10 @@ import { Type } from 'typebox';
 import { KINDS, SEVERITIES } from '../market/records.ts';
 
 const symbol = Type.String({ pattern: '^[A-Z0-9]{1,20}$', examples: ['BTCUSDT'] });
-const time = (description: string) => Type.Number({ description: `${description}, ms since the epoch` });
-
-export const Problem = Type.Object({
-  type: Type.String(),
-  title: Type.String(),
-  status: Type.Integer(),
-  detail: Type.String(),
-  requestId: Type.String(),
+export const ById = Type.Object({
+  id: Type.String({ minLength: 1, description: 'An anomaly’s id; `latest` for the newest', examples: ['latest'] }),
 });
+const time = (description: string) => Type.Number({ description: `${description}, ms since the epoch` });
 
 export const AnomalyShape = Type.Object(
   {
@@ -65,12 +60,23 @@ export const BarShape = Type.Object({
 });
 
 export const TradeShape = Type.Object({
-  timestamp: Type.Number(),
-  symbol: Type.String(),
-  id: Type.Integer(),
-  price: Type.Number(),
-  volume: Type.Number(),
+  timestamp: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 8.64e15, description: 'ms since the epoch' }),
+  symbol: Type.String({ minLength: 1, maxLength: 40 }),
+  id: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+  price: Type.Number({ minimum: 0 }),
+  volume: Type.Number({ minimum: 0 }),
   side: Type.String({ enum: ['buy', 'sell'] }),
+});
+
+export const EvidenceShape = Type.Object({
+  anomaly: AnomalyShape,
+  story: Type.Array(AnomalyShape, { description: 'The incident’s records' }),
+  trades: Type.Array(TradeShape),
+  bars: Type.Array(BarShape),
+  replay: Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()], {
+    description: 'Where in the log the replay begins, with which model and settings',
+  }),
+  record: Type.Optional(Type.String({ description: 'The whole record, base64' })),
 });
 
 export const AnomalyQuery = Type.Object({

@@ -18,7 +18,7 @@ import { pageFolder } from './page.ts';
 import { policyOf } from './policy.ts';
 import { recomputing } from './recompute.ts';
 import { haveTopics, untilStopped } from './role.ts';
-import { serving } from './serving.ts';
+import { apiLimits, serving } from './serving.ts';
 
 const RETENTION_MS = 3_600_000;
 
@@ -49,6 +49,7 @@ export async function runServe(options: OptionsByName, version: string): Promise
     evidence: evidencing(log),
     recompute: recomputing(log, () => models.policy),
     models,
+    ...apiLimits(values),
   });
   const port = values['port'] as number;
   const address = await app

@@ -5,11 +5,18 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 const ANOMALY_SERIES_MAX = 2000;
 const FAST_SECONDS: readonly number[] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
 
+/** An answer takes some tens of microseconds. */
+const HTTP_SECONDS: readonly number[] = [0.000025, 0.00005, ...FAST_SECONDS];
+const SIZE_BYTES: readonly number[] = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 8_388_608];
+
 export class Metrics {
   readonly registry: Registry = new Registry();
   readonly trades: Counter<'exchange'>;
   readonly scoredTrades: Counter;
   readonly httpSeconds: Histogram<'method' | 'route' | 'status'>;
+  readonly httpRequestBytes: Histogram<'method' | 'route'>;
+  readonly httpResponseBytes: Histogram<'method' | 'route'>;
+  readonly httpInFlight: Gauge;
   readonly scoreSeconds: Histogram;
   readonly alertLatency: Histogram;
   readonly lag: Gauge<'group' | 'topic' | 'partition'>;
@@ -49,7 +56,23 @@ export class Metrics {
       name: 'tapewatch_http_request_duration_seconds',
       help: 'Time to answer a request.',
       labelNames: ['method', 'route', 'status'],
-      buckets,
+      buckets: [...HTTP_SECONDS],
+      registers,
+    });
+    const sizes = { labelNames: ['method', 'route'] as const, buckets: [...SIZE_BYTES], registers };
+    this.httpRequestBytes = new Histogram({
+      name: 'tapewatch_http_request_size_bytes',
+      help: 'Bodies of requests.',
+      ...sizes,
+    });
+    this.httpResponseBytes = new Histogram({
+      name: 'tapewatch_http_response_size_bytes',
+      help: 'Bodies of answers.',
+      ...sizes,
+    });
+    this.httpInFlight = new Gauge({
+      name: 'tapewatch_http_requests_in_flight',
+      help: 'Requests taken and not yet answered, streams among them.',
       registers,
     });
     this.scoreSeconds = new Histogram({

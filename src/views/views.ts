@@ -117,7 +117,9 @@ export class Views {
     return [...older, ...within];
   }
 
+  /** `latest` is the newest. */
   anomaly(id: string): Anomaly | undefined {
+    if (id === 'latest') return this.#anomalies.at(-1)?.anomaly;
     return this.#anomalies.findLast(({ anomaly }) => anomaly.id === id)?.anomaly;
   }
 

@@ -6,10 +6,11 @@ import { encodeAnomaly } from '../../market/codec.ts';
 import { Continuity } from '../../market/continuity.ts';
 import { type Anomaly, isTrade, type TapeRecord, type Trade } from '../../market/records.ts';
 import type { ServedModels } from '../../model/served-models.ts';
-import { AnomalyShape, Problem, TradeShape } from '../schemas.ts';
+import { AnomalyShape, TradeShape } from '../schemas.ts';
 
 const TRADES_MAX = 50_000;
 
+const example = { timestamp: 1760130000123.456, symbol: 'BTCUSDT', price: 112345.67, volume: 0.0125, side: 'sell' };
 const DetectBody = Type.Object(
   {
     trades: Type.Array(TradeShape, {
@@ -18,13 +19,23 @@ const DetectBody = Type.Object(
       description: 'Each symbol’s in the order of their ids; a hole in them is a gap, an id that has passed is dropped',
     }),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    examples: [
+      {
+        trades: [
+          { ...example, id: 7 },
+          { ...example, id: 8 },
+        ],
+      },
+    ],
+  },
 );
 
 /** Trades are judged by the model and settings in force. */
 export function detectRoutes(models: Pick<ServedModels, 'policy'>): FastifyPluginAsyncTypebox {
   return async (app) => {
-    const response = { 200: Type.Object({ items: Type.Array(AnomalyShape) }), 400: Problem };
+    const response = { 200: Type.Object({ items: Type.Array(AnomalyShape) }) };
     app.post('/detect', { schema: { body: DetectBody, response } }, (request, reply) => {
       const lines = detect(models.policy, request.body.trades as readonly Trade[]).map(encodeAnomaly);
       // The codec's own bytes: the schema documents them.

@@ -5,8 +5,7 @@ import { TapewatchError } from '../../market/error.ts';
 import type { DetectionSettings } from '../../market/records.ts';
 import type { ModelVersion } from '../../model/registry.ts';
 import type { ServedModels } from '../../model/served-models.ts';
-import { mayWrite } from '../may-write.ts';
-import { Problem } from '../schemas.ts';
+import { writeGuard } from '../may-write.ts';
 
 export interface ModelRoutesOptions {
   readonly models: ServedModels;
@@ -16,6 +15,8 @@ export interface ModelRoutesOptions {
 
 /** Of an uploaded model. One of 100 trees has about 1 MB. */
 const MODEL_BYTES_MAX = 32 << 20;
+
+const EXAMPLE_UPLOAD = "-X PUT -H 'content-type: application/json' --data-binary @models/default.json";
 
 const byName = Type.Object({
   name: Type.String({ pattern: '^[a-z][a-z0-9._-]{0,63}$', description: 'A model’s name', examples: ['default'] }),
@@ -87,19 +88,15 @@ export function modelRoutes({ models, token }: ModelRoutesOptions): FastifyPlugi
       items: await Promise.all([...byNames(models.versions)].map(([name, its]) => modelOf(models, name, its))),
     }));
 
-    app.get(
-      '/models/:name',
-      { schema: { params: byName, response: { 200: ModelShape, 404: Problem } } },
-      async (request) => {
-        const { name } = request.params;
-        await models.find(name);
-        return modelOf(models, name, byNames(models.versions).get(name) ?? []);
-      },
-    );
+    app.get('/models/:name', { schema: { params: byName, response: { 200: ModelShape } } }, async (request) => {
+      const { name } = request.params;
+      await models.find(name);
+      return modelOf(models, name, byNames(models.versions).get(name) ?? []);
+    });
 
     if (token === undefined) return;
-    const guard = { onRequest: mayWrite(token) };
-    const refusals = { 400: Problem, 401: Problem, 403: Problem };
+    const guard = writeGuard(token);
+    const refusals = {};
     await app.register(async (upload) => {
       // The file's own bytes: a model is known by their sha256.
       upload.removeContentTypeParser('application/json');
@@ -109,7 +106,8 @@ export function modelRoutes({ models, token }: ModelRoutesOptions): FastifyPlugi
         {
           ...guard,
           bodyLimit: MODEL_BYTES_MAX,
-          schema: { params: byName, body: Upload, response: { 200: Kept, ...refusals, 413: Problem } },
+          config: { ...guard.config, curl: EXAMPLE_UPLOAD },
+          schema: { params: byName, body: Upload, response: { 200: Kept, ...refusals } },
           // The registry itself says what is wrong with a name or a file.
           validatorCompiler: () => () => true,
         },
@@ -121,7 +119,7 @@ export function modelRoutes({ models, token }: ModelRoutesOptions): FastifyPlugi
       '/models/:name/activate',
       {
         ...guard,
-        schema: { params: byName, body: Wanted, response: { 200: Activated, ...refusals, 404: Problem } },
+        schema: { params: byName, body: Wanted, response: { 200: Activated, ...refusals } },
       },
       async (request) => {
         const { version, model, settings = {} } = request.body;

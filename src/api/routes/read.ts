@@ -9,7 +9,8 @@ import {
   AnomalyShape,
   BarQuery,
   BarShape,
-  Problem,
+  ById,
+  EvidenceShape,
   SymbolShape,
   TradeQuery,
   TradeShape,
@@ -38,7 +39,6 @@ export function readRoutes(
   return async (app) => {
     const list = (shape: Parameters<typeof Type.Array>[0]) => ({
       200: Type.Object({ items: Type.Array(shape) }),
-      400: Problem,
     });
 
     app.get('/symbols', { schema: { response: list(SymbolShape) } }, () => ({
@@ -48,72 +48,66 @@ export function readRoutes(
     }));
 
     const page = Type.Object({ items: Type.Array(AnomalyShape), nextCursor: Type.Optional(Type.Integer()) });
-    app.get(
-      '/anomalies',
-      { schema: { querystring: AnomalyQuery, response: { 200: page, 400: Problem } } },
-      (request) => {
-        const { limit = 100, ...filter } = request.query;
-        const found = views.anomalies({ ...filter, limit });
-        const last = found.at(-1);
-        const items = found.map(({ anomaly }) => onWire(anomaly));
-        return last && found.length === limit ? { items, nextCursor: last.offset } : { items };
-      },
-    );
+    app.get('/anomalies', { schema: { querystring: AnomalyQuery, response: { 200: page } } }, (request) => {
+      const { limit = 100, ...filter } = request.query;
+      const found = views.anomalies({ ...filter, limit });
+      const last = found.at(-1);
+      const items = found.map(({ anomaly }) => onWire(anomaly));
+      return last && found.length === limit ? { items, nextCursor: last.offset } : { items };
+    });
 
-    const byId = Type.Object({ id: Type.String() });
-    app.get('/anomalies/:id', { schema: { params: byId, response: { 200: AnomalyShape, 404: Problem } } }, (request) =>
+    app.get('/anomalies/:id', { schema: { params: ById, response: { 200: AnomalyShape } } }, (request) =>
       onWire(find(views, request.params.id)),
     );
 
     const whole = Type.Object({ record: Type.Optional(Type.Boolean()) });
-    app.get('/anomalies/:id/evidence', { schema: { params: byId, querystring: whole } }, async (request) => {
-      const anomaly = find(views, request.params.id);
-      const stored = await evidence(anomaly);
+    app.get(
+      '/anomalies/:id/evidence',
+      { schema: { params: ById, querystring: whole, response: { 200: EvidenceShape } } },
+      async (request) => {
+        const anomaly = find(views, request.params.id);
+        const stored = await evidence(anomaly);
 
-      const view = views.symbol(anomaly.symbol);
-      const { firstTradeId, lastTradeId } = anomaly.evidence;
-      const incident = incidentOf(anomaly.id);
-      const viewed = (view?.trades ?? []).filter(({ id }) => id >= firstTradeId && id <= lastTradeId);
-      return {
-        anomaly,
-        story: views.incidents(1000).find(([first]) => first !== undefined && incidentOf(first.id) === incident) ?? [],
-        // The view has the newest trades, the log those that are left of a long time.
-        trades: stored && stored.trades.length >= viewed.length ? stored.trades : viewed,
-        bars: await views.bars(anomaly.symbol, anomaly.timestamp - AROUND_MS, anomaly.timestamp + AROUND_MS),
-        replay: stored?.head ?? null,
-        ...(stored && request.query.record ? { record: stored.record } : {}),
-      };
-    });
+        const view = views.symbol(anomaly.symbol);
+        const { firstTradeId, lastTradeId } = anomaly.evidence;
+        const incident = incidentOf(anomaly.id);
+        const viewed = (view?.trades ?? []).filter(({ id }) => id >= firstTradeId && id <= lastTradeId);
+        // As onWire: the same values, of which the schema's type only lacks `readonly`.
+        return {
+          anomaly,
+          story:
+            views.incidents(1000).find(([first]) => first !== undefined && incidentOf(first.id) === incident) ?? [],
+          // The view has the newest trades, the log those that are left of a long time.
+          trades: stored && stored.trades.length >= viewed.length ? stored.trades : viewed,
+          bars: await views.bars(anomaly.symbol, anomaly.timestamp - AROUND_MS, anomaly.timestamp + AROUND_MS),
+          replay: stored?.head ?? null,
+          ...(stored && request.query.record ? { record: stored.record } : {}),
+        } as never;
+      },
+    );
 
     const limits = Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })) });
-    app.get('/incidents', { schema: { querystring: limits } }, (request) => ({
+    const incident = Type.Object({ id: Type.String(), records: Type.Array(AnomalyShape) });
+    app.get('/incidents', { schema: { querystring: limits, response: list(incident) } }, (request) => ({
       items: views
         .incidents(request.query.limit ?? 100)
-        .map((records) => ({ id: incidentOf(records[0]!.id), records })),
+        .map((records) => ({ id: incidentOf(records[0]!.id), records: records.map(onWire) })),
     }));
 
-    app.get(
-      '/bars',
-      { schema: { querystring: BarQuery, response: { ...list(BarShape), 404: Problem } } },
-      async (request) => {
-        const { symbol, from, to = Number.POSITIVE_INFINITY, interval = 1 } = request.query;
-        known(views, symbol);
-        const bars = await views.bars(symbol, from, to);
-        return { items: gather(bars, interval * 1000) };
-      },
-    );
+    app.get('/bars', { schema: { querystring: BarQuery, response: { ...list(BarShape) } } }, async (request) => {
+      const { symbol, from, to = Number.POSITIVE_INFINITY, interval = 1 } = request.query;
+      known(views, symbol);
+      const bars = await views.bars(symbol, from, to);
+      return { items: gather(bars, interval * 1000) };
+    });
 
-    app.get(
-      '/trades',
-      { schema: { querystring: TradeQuery, response: { ...list(TradeShape), 404: Problem } } },
-      (request) => {
-        const { symbol, fromId, limit = 100 } = request.query;
-        const { trades } = known(views, symbol);
-        return {
-          items: fromId === undefined ? trades.slice(-limit) : trades.filter(({ id }) => id >= fromId).slice(0, limit),
-        };
-      },
-    );
+    app.get('/trades', { schema: { querystring: TradeQuery, response: { ...list(TradeShape) } } }, (request) => {
+      const { symbol, fromId, limit = 100 } = request.query;
+      const { trades } = known(views, symbol);
+      return {
+        items: fromId === undefined ? trades.slice(-limit) : trades.filter(({ id }) => id >= fromId).slice(0, limit),
+      };
+    });
   };
 }
 

@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { TapewatchError } from '../../market/error.ts';
 import type { Anomaly } from '../../market/records.ts';
 import type { Views } from '../../views/views.ts';
-import { AnomalyShape, Problem } from '../schemas.ts';
+import { AnomalyShape, ById } from '../schemas.ts';
 
 export interface Recomputed {
   /** `other`: this server has another model or other settings, or another detector, than raised it. */
@@ -28,9 +28,8 @@ const RecomputedShape = Type.Object({
 export function recomputeRoutes({ views, recompute }: RecomputeOptions): FastifyPluginAsyncTypebox {
   let busy = false;
   return async (app) => {
-    const byId = Type.Object({ id: Type.String() });
-    const response = { 200: RecomputedShape, 404: Problem, 429: Problem };
-    app.get('/anomalies/:id/recompute', { schema: { params: byId, response } }, async (request) => {
+    const response = { 200: RecomputedShape };
+    app.get('/anomalies/:id/recompute', { schema: { params: ById, response } }, async (request) => {
       const { id } = request.params;
       const recorded = views.anomaly(id);
       if (!recorded)

@@ -4,7 +4,6 @@ import { Type } from 'typebox';
 import type { Metrics } from '../../observe/metrics.ts';
 import type { Views } from '../../views/views.ts';
 import { watchRow } from '../../views/watch-row.ts';
-import { Problem } from '../schemas.ts';
 
 export interface WatchOptions {
   readonly views: Views;
@@ -57,24 +56,20 @@ const HealthShape = Type.Object({
 export function watchRoutes(options: WatchOptions): FastifyPluginAsyncTypebox {
   const { views, metrics, notReady, version } = options;
   return async (app) => {
-    app.get(
-      '/watch',
-      { schema: { querystring: WatchQuery, response: { 200: WatchShape, 400: Problem } } },
-      (request) => {
-        const { steps: count = 40, length: length_s = 30 } = request.query;
-        const symbols = views.symbols();
-        const now = symbols.reduce((latest, { timestamp }) => Math.max(latest, timestamp), 0);
-        const alerts = new Map<string, number>();
-        for (const { anomaly } of views.anomalies({ from: now - HOUR_MS, limit: 20_000 }))
-          if (anomaly.phase === 'open') alerts.set(anomaly.symbol, (alerts.get(anomaly.symbol) ?? 0) + 1);
-        const rows = symbols.map((view) => watchRow(view, { count, length_s, now }, alerts.get(view.symbol) ?? 0));
-        return {
-          now,
-          length_s,
-          items: rows.map((row) => ({ ...row, closes: [...row.closes], peaks: [...row.peaks] })),
-        };
-      },
-    );
+    app.get('/watch', { schema: { querystring: WatchQuery, response: { 200: WatchShape } } }, (request) => {
+      const { steps: count = 40, length: length_s = 30 } = request.query;
+      const symbols = views.symbols();
+      const now = symbols.reduce((latest, { timestamp }) => Math.max(latest, timestamp), 0);
+      const alerts = new Map<string, number>();
+      for (const { anomaly } of views.anomalies({ from: now - HOUR_MS, limit: 20_000 }))
+        if (anomaly.phase === 'open') alerts.set(anomaly.symbol, (alerts.get(anomaly.symbol) ?? 0) + 1);
+      const rows = symbols.map((view) => watchRow(view, { count, length_s, now }, alerts.get(view.symbol) ?? 0));
+      return {
+        now,
+        length_s,
+        items: rows.map((row) => ({ ...row, closes: [...row.closes], peaks: [...row.peaks] })),
+      };
+    });
 
     app.get('/health', { schema: { response: { 200: HealthShape } } }, async () => {
       const { values: connections } = await metrics.feedConnected.get();

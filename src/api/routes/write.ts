@@ -7,8 +7,8 @@ import { TapewatchError } from '../../market/error.ts';
 import { type Anomaly, type Feedback, incidentOf } from '../../market/records.ts';
 import type { Annotation } from '../../views/annotations.ts';
 import type { Views } from '../../views/views.ts';
-import { mayWrite } from '../may-write.ts';
-import { Problem } from '../schemas.ts';
+import { writeGuard } from '../may-write.ts';
+import { ById } from '../schemas.ts';
 
 export interface WriteOptions {
   readonly views: Views;
@@ -24,8 +24,9 @@ const AnnotationShape = Type.Object({
   verdict: Type.Union([Type.Literal('not_interesting'), Type.Literal('interesting'), Type.Null()]),
   timestamp: Type.Number(),
 });
-const byId = Type.Object({ id: Type.String() });
-const answers = { 200: AnnotationShape, 401: Problem, 403: Problem, 404: Problem };
+const verdict = Type.Union([Type.Literal('not_interesting'), Type.Literal('interesting')]);
+const Said = Type.Object({ verdict }, { examples: [{ verdict: 'interesting' }] });
+const answers = { 200: AnnotationShape };
 
 export function writeRoutes({ views, log, topics, token }: WriteOptions): FastifyPluginAsyncTypebox {
   const annotate = async (anomaly: Anomaly, said: Partial<Annotation>): Promise<Annotation> => {
@@ -43,15 +44,14 @@ export function writeRoutes({ views, log, topics, token }: WriteOptions): Fastif
       () => ({ items: [...views.annotations()] }),
     );
 
-    const guard = { onRequest: mayWrite(token) };
-    app.post('/anomalies/:id/acknowledge', { ...guard, schema: { params: byId, response: answers } }, (request) =>
+    const guard = writeGuard(token);
+    app.post('/anomalies/:id/acknowledge', { ...guard, schema: { params: ById, response: answers } }, (request) =>
       annotate(known(views, request.params.id), { acknowledged: true }),
     );
 
-    const verdict = Type.Union([Type.Literal('not_interesting'), Type.Literal('interesting')]);
     app.post(
       '/anomalies/:id/feedback',
-      { ...guard, schema: { params: byId, body: Type.Object({ verdict }), response: { ...answers, 400: Problem } } },
+      { ...guard, schema: { params: ById, body: Said, response: { ...answers } } },
       async (request) => {
         const anomaly = known(views, request.params.id);
         const { symbol, kind, id } = anomaly;
