@@ -1,7 +1,8 @@
 /** The real processes, and a real Prometheus that scrapes them and evaluates our rules. Nothing outlives the test. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +20,8 @@ export interface Running {
   /** All it has said. */
   said(): string;
   stop(): Promise<void>;
+  /** SIGSTOP and SIGCONT: it hangs, and goes on. */
+  signal(name: NodeJS.Signals): void;
   /** The same command once more. */
   again(): Promise<Running>;
 }
@@ -49,22 +52,29 @@ export interface PrometheusOptions {
   readonly dir: string;
   /** Addresses by job. */
   readonly jobs: Readonly<Record<string, readonly string[]>>;
+  /** Text of the rules, instead of what is committed. */
+  readonly rules?: string;
+  /** host:port of an Alertmanager. */
+  readonly alertmanager?: string;
 }
 
 /** Scrapes every second, evaluates every second where a group names no interval of its own. */
-export async function prometheus({ dir, jobs }: PrometheusOptions): Promise<Prometheus> {
+export async function prometheus({ dir, jobs, rules, alertmanager }: PrometheusOptions): Promise<Prometheus> {
   const home = mkdtempSync(join(tmpdir(), 'tapewatch-prometheus-'));
   const scrape_configs = Object.entries(jobs).map(([job_name, addresses]) => ({
     job_name,
     static_configs: [{ targets: addresses.map((address) => new URL(address).host), labels: { namespace: 'tape' } }],
   }));
   const config = join(home, 'prometheus.json');
+  const ruleFile = join(home, 'rules.yaml');
+  writeFileSync(ruleFile, rules ?? readFileSync(RULES, 'utf8'));
   writeFileSync(
     config,
     JSON.stringify({
       global: { scrape_interval: '1s', evaluation_interval: '1s' },
-      rule_files: [RULES],
+      rule_files: [ruleFile],
       scrape_configs,
+      ...(alertmanager ? { alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanager] }] }] } } : {}),
     }),
   );
   const port = await freePort();
@@ -100,6 +110,69 @@ export async function prometheus({ dir, jobs }: PrometheusOptions): Promise<Prom
   };
 }
 
+export interface Told {
+  readonly status: 'firing' | 'resolved';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export interface Alertmanager extends Running {
+  readonly host: string;
+  /** What its webhook has been told. */
+  readonly told: readonly Told[];
+}
+
+/** Ours of deploy/alertmanager, its receiver a webhook of this process, without the waits. */
+export async function alertmanager(dir: string): Promise<Alertmanager> {
+  const home = mkdtempSync(join(tmpdir(), 'tapewatch-alertmanager-'));
+  const told: Told[] = [];
+  const receiver = createHttpServer(async (request, response) => {
+    const parts: Uint8Array[] = [];
+    for await (const part of request) parts.push(part as Uint8Array);
+    told.push(...(JSON.parse(Buffer.concat(parts).toString()) as { alerts: Told[] }).alerts);
+    response.end();
+  });
+  receiver.listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  const hook = `http://127.0.0.1:${(receiver.address() as { port: number }).port}`;
+  const ours = readFileSync(join(ROOT, 'deploy/alertmanager/alertmanager.yaml'), 'utf8');
+  const config = join(home, 'alertmanager.yaml');
+  writeFileSync(
+    config,
+    ours
+      .replace(/^ {2}- name: page$/m, `  - name: page\n    webhook_configs: [{ url: '${hook}' }]`)
+      .replace(/group_wait: .*/, 'group_wait: 0s')
+      .replace(/group_interval: .*/, 'group_interval: 1s'),
+  );
+  const port = await freePort();
+  const host = `127.0.0.1:${port}`;
+  const args = [
+    `--config.file=${config}`,
+    `--storage.path=${home}`,
+    `--web.listen-address=${host}`,
+    '--cluster.listen-address=',
+  ];
+  // Debian's reads its templates from /usr/share, where nothing is installed: it gets a view of its own.
+  const share = join(dir, '..', 'share');
+  const view = `mount -t tmpfs none /usr/share && mkdir /usr/share/prometheus && mount --bind "$0" /usr/share/prometheus && exec "$@"`;
+  const running = await started(
+    'unshare',
+    ['-m', 'sh', '-c', view, join(share, 'prometheus'), join(dir, 'prometheus-alertmanager'), ...args],
+    {},
+    /Listening on/,
+  );
+  return {
+    ...running,
+    host,
+    told,
+    async stop() {
+      await running.stop();
+      receiver.close();
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
 interface Result {
   readonly metric: Readonly<Record<string, string>>;
   readonly value?: readonly [number, string];
@@ -130,6 +203,7 @@ async function started(
       process.off('exit', kill);
       await ended(child);
     },
+    signal: (name) => void child.kill(name),
     again: () => started(command, args, env, told),
   };
 }

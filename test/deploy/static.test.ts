@@ -171,11 +171,21 @@ test('amtool takes Alertmanager’s configuration', { skip: without(prometheus) 
 test('the manifests of deploy/minikube keep to Kubernetes’ schemas, and its values to the chart’s', {
   skip: without(helmDir, python),
 }, () => {
-  for (const name of readdirSync(join(ROOT, 'deploy/minikube'))) {
-    const file = join(ROOT, 'deploy/minikube', name);
-    if (name.endsWith('values.yaml')) validated(helm(helmDir.dir!, ['template', 'tapewatch', CHART, '--values', file]));
-    else if (name.endsWith('.yaml')) validated(readFileSync(file, 'utf8'));
+  const folder = join(ROOT, 'deploy/minikube');
+  const ends = (name: string): boolean => name.endsWith('values.yaml');
+  const files = readdirSync(folder);
+  assert.deepEqual(files.filter(ends), ['simulated-values.yaml', 'values.yaml']);
+  for (const chosen of [['values.yaml'], ['values.yaml', 'simulated-values.yaml']]) {
+    const args = chosen.flatMap((name) => ['--values', join(folder, name)]);
+    validated(helm(helmDir.dir!, ['template', 'tapewatch', CHART, ...args]));
   }
+  for (const name of files) if (!ends(name)) validated(readFileSync(join(folder, name), 'utf8'));
+});
+
+test('the chart is of the version of the package', () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+  const chart = readFileSync(join(CHART, 'Chart.yaml'), 'utf8');
+  assert.ok(chart.includes(`\nappVersion: ${version}\n`), `Chart.yaml: appVersion is not ${version}`);
 });
 
 const DOCKERFILE = join(ROOT, 'deploy/Dockerfile');
