@@ -106,7 +106,7 @@ export const PIPELINE: Dashboard = {
         {
           as: 'lines',
           title: 'Share that did not commit at once',
-          why: 'Over 5 % for five minutes alerts.',
+          why: 'Over 5 % for two minutes alerts.',
           unit: 'percentunit',
           queries: [['namespace:tapewatch_transactions_failed:ratio_rate5m{namespace=~"$namespace"}', '{{namespace}}']],
           runbook: 'transactions-aborting',

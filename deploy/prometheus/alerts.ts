@@ -91,7 +91,7 @@ export const ALERTS: readonly Alert[] = [
   {
     alert: 'TapewatchTransactionsAborting',
     expr: 'namespace:tapewatch_transactions_failed:ratio_rate5m > 0.05',
-    wait: '5m',
+    wait: '2m',
     severity: 'warning',
     summary: 'Steps of detection do not commit.',
     description:
