@@ -44,6 +44,8 @@ export interface Cluster {
 export interface ClusterOptions {
   readonly nodes?: number;
   readonly heap?: string;
+  /** Where they listen; 127.0.0.1 where not said. */
+  readonly host?: string;
   /** More lines for server.properties, and the listener that clients use. */
   readonly properties?: readonly string[];
   readonly listener?: 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL';
@@ -96,7 +98,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   if (noCluster()) return startDocker(ports, count);
   const libs = jars();
   const dir = mkdtempSync(join(tmpdir(), 'tapewatch-kafka-'));
-  const voters = Array.from({ length: count }, (_, i) => `${i + 1}@127.0.0.1:${ports[3 * i + 1]}`).join(',');
+  const host = options.host ?? '127.0.0.1';
+  const voters = Array.from({ length: count }, (_, i) => `${i + 1}@${host}:${ports[3 * i + 1]}`).join(',');
   const nodes = Array.from({ length: count }, (_, i) => node(i + 1));
   await Promise.all(nodes.map(({ id }) => format(id)));
   const onExit = (): void => {
@@ -105,10 +108,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   };
   process.once('exit', onExit);
   for (const each of nodes) each.start();
-  const brokers = nodes.map(({ port }) => `127.0.0.1:${port}`);
+  const brokers = nodes.map(({ port }) => `${host}:${port}`);
   // By the listener of the brokers among themselves, which asks nobody who is there.
   await ready(
-    nodes.map(({ id }) => `127.0.0.1:${ports[3 * id - 1]}`),
+    nodes.map(({ id }) => `${host}:${ports[3 * id - 1]}`),
     count,
   );
   return {
@@ -207,12 +210,13 @@ function properties(
   const replicas = Math.min(3, count);
   const inSync = replicas >= 3 ? 2 : 1;
   const listener = options.listener ?? 'PLAINTEXT';
+  const host = options.host ?? '127.0.0.1';
   return [
     'process.roles=broker,controller',
     `node.id=${id}`,
     `controller.quorum.voters=${voters}`,
-    `listeners=CLIENT://127.0.0.1:${broker},INTERNAL://127.0.0.1:${ports[3 * id - 1]},CONTROLLER://127.0.0.1:${ports[3 * id - 2]}`,
-    `advertised.listeners=CLIENT://127.0.0.1:${broker},INTERNAL://127.0.0.1:${ports[3 * id - 1]}`,
+    `listeners=CLIENT://${host}:${broker},INTERNAL://${host}:${ports[3 * id - 1]},CONTROLLER://${host}:${ports[3 * id - 2]}`,
+    `advertised.listeners=CLIENT://${host}:${broker},INTERNAL://${host}:${ports[3 * id - 1]}`,
     'controller.listener.names=CONTROLLER',
     'inter.broker.listener.name=INTERNAL',
     `listener.security.protocol.map=CLIENT:${listener},INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT`,
