@@ -145,6 +145,7 @@ up() {
   config=$folder/admin.conf
   mkdir -p "$folder"
   for name in "${sysctls[@]}"; do echo "$name = $(sysctl -n "$name")"; done >"$folder/sysctl.saved"
+  ip netns list >"$folder/namespaces.saved"
   [ -e /var/log/pods ] || touch "$folder/pod-logs-are-ours" # the kubelet knows no other place for them
   network
   certificates
@@ -187,6 +188,10 @@ down() {
   [ ! -f "$folder/sysctl.saved" ] || sysctl -qp "$folder/sysctl.saved"
   awk -v under="$folder/" 'index($2, under) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r -n1 umount -l
   find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {} + 2>/dev/null || true
+  # The pods' own, of those that did not end in time.
+  for name in $(ip netns list | awk '/^cni-/ { print $1 }'); do
+    grep -q "^$name" "$folder/namespaces.saved" || ip netns del "$name"
+  done
   if [ -e "/run/netns/$namespace" ]; then
     # What a test that was ended left in it.
     ip netns pids "$namespace" | xargs -r kill -KILL 2>/dev/null || true

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { install, isDebian, mirror } from '../deploy/debian.ts';
 import { type Docker, someDocker } from '../deploy/docker.ts';
-import { bases, IMAGE, tapewatchImage } from '../deploy/images.ts';
+import { bases, tapewatchImage } from '../deploy/images.ts';
 import { helmTool, prometheusTools } from '../deploy/tools.ts';
 import { jars, noCluster } from '../kafka/broker.ts';
 
@@ -18,6 +18,7 @@ const CACHE = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), '
 const SERVERS = join(CACHE, 'kubernetes-1.20.2');
 const FOLDER = join(CACHE, 'run');
 const IMAGES = join(CACHE, 'images.tar');
+const TAGS = ['cluster', 'cluster-next'] as const;
 const PAUSE = 'localhost/pause:1';
 const BUILT = ['apiserver', 'controller-manager', 'scheduler', 'proxy'].map((name) => `kube-${name}`);
 const HERE = fileURLToPath(new URL('.', import.meta.url));
@@ -52,7 +53,7 @@ async function main(): Promise<number> {
   const prometheus = prometheusTools();
   if (helm.missing !== undefined || prometheus.missing !== undefined)
     throw new Error(helm.missing ?? prometheus.missing);
-  const tags = await images();
+  await images();
   jars();
   const env = { ...process.env, KUBECTL: join(helm.dir, 'kubectl') };
   const plane = (command: string): void => {
@@ -73,7 +74,8 @@ async function main(): Promise<number> {
         helm: helm.dir,
         prometheus: join(prometheus.dir, 'prometheus'),
         metricsServer: join(SERVERS, 'metrics-server'),
-        ...tags,
+        tag: TAGS[0],
+        nextTag: TAGS[1],
       }),
     });
     say(NOT_PROVED);
@@ -101,19 +103,17 @@ function build(missing: readonly string[]): void {
 }
 
 /** Our image under two tags, as before and after an update, and the pause image, in one file. */
-async function images(): Promise<{ readonly tag: string; readonly nextTag: string }> {
+async function images(): Promise<void> {
   const docker: Docker = await someDocker();
   try {
-    const next = 'tapewatch:next';
-    tapewatchImage(docker);
-    tapewatchImage(docker, next, ['--build-arg', 'REVISION=next']);
+    TAGS.forEach((tag) => void tapewatchImage(docker, `tapewatch:${tag}`, ['--build-arg', `REVISION=${tag}`]));
     const { runtime } = bases(docker);
     docker.run(
-      ...['buildx', 'build', '--load', '-q', '-t', PAUSE, '--build-arg', `BASE=${runtime}`, join(HERE, 'pause')],
+      ...['buildx', 'build', '--load', '-q', '-t', PAUSE, '--build-arg', `BASE=${runtime}`],
+      join(HERE, 'pause'),
     );
     rmSync(IMAGES, { force: true });
-    docker.run('save', '-o', IMAGES, IMAGE, next, PAUSE);
-    return { tag: IMAGE.split(':')[1]!, nextTag: 'next' };
+    docker.run('save', '-o', IMAGES, ...TAGS.map((tag) => `tapewatch:${tag}`), PAUSE);
   } finally {
     await docker.stop();
   }
