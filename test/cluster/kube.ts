@@ -62,11 +62,12 @@ export function isReady({ status }: Pod): boolean {
   return status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false;
 }
 
-/** Asks until `found` gives something, and how many seconds that took. @throws after `within` s, with `what`. */
+/** Asks until `found` gives something, every `pause_ms`, and how many seconds that took. @throws after `within` s, with `what`. */
 export async function until<T>(
   what: string,
   within: number,
   found: () => Promise<T | null | undefined | false>,
+  pause_ms = 250,
 ): Promise<{ readonly value: T; readonly seconds: number }> {
   const began = performance.now();
   for (let last = ''; ; ) {
@@ -77,7 +78,7 @@ export async function until<T>(
       last = `: ${(error as Error).message}`;
     }
     if (performance.now() - began > within * 1000) throw new Error(`Not within ${within} s: ${what}${last}`);
-    await processClock.sleep(250);
+    await processClock.sleep(pause_ms);
   }
 }
 
