@@ -74,21 +74,19 @@ const SLO_ALERTS: readonly Rule[] = SLOS.flatMap(({ name, budget, promise }) =>
   })),
 );
 
+const FAULT_ALERTS: readonly Rule[] = ALERTS.map(({ alert, expr, wait, severity, summary, description, runbook }) => ({
+  alert,
+  expr,
+  for: wait,
+  labels: { severity },
+  annotations: { summary, description, runbook_url: `${RUNBOOKS}#${runbook}` },
+}));
+
+/** A group's rules are evaluated in order: what an alert reads stands before it. */
 export const GROUPS: readonly Group[] = [
-  { name: 'tapewatch.recorded', rules: RECORDED },
-  {
-    name: 'tapewatch.alerts',
-    rules: ALERTS.map(({ alert, expr, wait, severity, summary, description, runbook }) => ({
-      alert,
-      expr,
-      for: wait,
-      labels: { severity },
-      annotations: { summary, description, runbook_url: `${RUNBOOKS}#${runbook}` },
-    })),
-  },
-  { name: 'tapewatch.slo', interval: '30s', rules: errorRatios(WINDOWS) },
+  { name: 'tapewatch.faults', rules: [...RECORDED, ...FAULT_ALERTS] },
   { name: 'tapewatch.slo-days', interval: '2m', rules: errorRatios(LONG_WINDOWS) },
-  { name: 'tapewatch.slo-alerts', interval: '30s', rules: SLO_ALERTS },
+  { name: 'tapewatch.slo', interval: '30s', rules: [...errorRatios(WINDOWS), ...SLO_ALERTS] },
 ];
 
 export function rulesFile(groups: readonly Group[] = GROUPS): string {

@@ -44,12 +44,12 @@ function play(groups: typeof GROUPS, tests: readonly object[], evaluationInterva
 }
 
 function ofSlo(slo: string): typeof GROUPS {
-  const [recorded, , ...others] = GROUPS;
-  const its = others.map((group) => ({
+  return GROUPS.map((group) => ({
     ...group,
-    rules: group.rules.filter(({ record, labels }) => labels?.['slo'] === slo || record?.includes(`_slo_${slo}:`)),
+    rules: group.rules.filter(({ record, labels }) =>
+      record ? !record.includes('_slo_') || record.includes(`_slo_${slo}:`) : labels?.['slo'] === slo,
+    ),
   }));
-  return [recorded!, ...its];
 }
 
 function alertTest({ alert, name, interval = '15s', series, at, fires }: AlertCase): object {
@@ -92,7 +92,7 @@ for (const { alert } of ALERTS)
     const cases = ALERT_CASES.filter((each) => each.alert === alert);
     assert.ok(cases.some(({ fires }) => fires.length > 0) && cases.some(({ fires }) => fires.length === 0));
     const interval = cases.find((each) => each.interval)?.interval;
-    play(GROUPS.slice(0, 2), cases.map(alertTest), interval);
+    play(GROUPS.slice(0, 1), cases.map(alertTest), interval);
   });
 
 for (const slo of SLOS)
