@@ -208,6 +208,7 @@ async function autoscale(more: object, cpu: string): Promise<void> {
   const values = valuesOf(stage, { autoscaling: scaling(more) }, cpu);
   await stage.kube.kubectl(['apply', '-f', '-'], manifests(stage.given.helm, values));
   await stage.kube.kubectl(['scale', 'statefulset/tapewatch-capture', '--replicas=0']);
+  await rolledOut(stage.kube, 'statefulset/tapewatch-detect', 120);
   await replicas((count) => count === 1);
 }
 
