@@ -48,8 +48,10 @@ KUBE_GIT_VERSION='v1.20.2'
 KUBE_GIT_MAJOR='1'
 KUBE_GIT_MINOR='20'
 END
+  # What a build that was ended left half done; its compiled packages stay.
+  rm -rf "$work"/source/{.make,_output/bin,_output/local/bin,_output/local/go/bin}
   local go=$work/go-1.19/usr/lib/go-1.19
-  env PATH="$work/bin:$go/bin:$PATH" GOROOT="$go" GOCACHE="$work/gocache" HOME="$work" CGO_ENABLED=0 GOPROXY=off \
+  env PATH="$work/bin:$go/bin:$PATH" GOROOT="$go" HOME="$work" CGO_ENABLED=0 GOPROXY=off \
     GOTOOLCHAIN=local KUBE_GIT_VERSION_FILE="$work/version" make -C "$work/source" WHAT="${servers[*]/#/cmd/}"
   for server in "${servers[@]}"; do install "$work/source/_output/bin/$server" "$folder/$server"; done
 }
