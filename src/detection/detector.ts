@@ -270,15 +270,15 @@ export class SymbolDetector {
     const second = s[SCALAR.second]!;
     s[SCALAR.bucketOpen] = 0;
     const whole = second >= s[SCALAR.wholeFrom]!;
-    let longest = 0;
+    let rarest = 0;
     if (whole) {
-      longest = this.#scores.countSecond(this.#judge.top, second, this.#judge.tradesAreWarm);
+      rarest = this.#scores.countSecond(this.#judge.top, second, this.#judge.tradesAreWarm);
       s[SCALAR.exposure] = s[SCALAR.exposure]! + 1;
       this.#out.vector?.(this.#judge.vector());
     }
     this.#observe(1);
     this.#activity.trade();
-    if (this.#bar.isOpen && this.#out.bar) this.#emitBar(this.#out.bar, second, longest);
+    if (this.#bar.isOpen && this.#out.bar) this.#emitBar(this.#out.bar, second, rarest);
     this.#windows.closeSecond(second, whole);
   }
 
@@ -354,9 +354,9 @@ export class SymbolDetector {
 
   // ---- small steps of a trade
 
-  #emitBar(emit: NonNullable<Output['bar']>, second: number, longest: number): void {
+  #emitBar(emit: NonNullable<Output['bar']>, second: number, rarest: number): void {
     const level = round(this.#scores.openLogPeriod / LN10);
-    emit(this.#bar.toBar(this.symbol, second, round(longest / LN10), level));
+    emit(this.#bar.toBar(this.symbol, second, round(rarest / LN10), level));
   }
 
   #learnTick(price: number): void {

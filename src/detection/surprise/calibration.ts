@@ -107,21 +107,23 @@ export class CalibratedScores {
 
   /**
    * Counts a closed second that had trades; `top` has the greatest strength of each kind, `trades` says whether those are
-   * warm that only trades tell. Returns ln of the longest period.
+   * warm that only trades tell. Returns ln of the longest period, as people read it.
    */
   countSecond(top: Float64Array, second: number, trades: boolean): number {
     let longest = 0;
+    let rarest = 0;
     for (let k = 0; k < TRADE_KINDS; k++) {
       // Most seconds are below the grid, and need no logarithm to know it.
       if (top[k]! < GRID_STRENGTH[k]! || (NEEDS_TRADES[k] && !trades)) continue;
       const raw = rawOf(k, top[k]!);
       const period = this.#tails[k]!.logPeriod(raw) + SHARE[k]!;
       if (period > longest) longest = period;
+      rarest = Math.max(rarest, this.#tails[k]!.logRarity(raw) + SHARE[k]!);
       this.#tails[k]!.count(raw, second, 1);
     }
     const union = unionRaw(longest);
     if (union >= 1) this.#union.count(union, second, 1);
-    return longest;
+    return rarest;
   }
 
   /** Counts a silence that ended after `waited` seconds, the last of them `second`. */

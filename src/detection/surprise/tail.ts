@@ -84,6 +84,17 @@ export class Tail {
     return periodIn(this.#logPeriod, raw);
   }
 
+  /**
+   * The same for people to read: below the level whose peaks come most often it falls on with the share of seconds that
+   * are as high, down to how long such a run of seconds lasts.
+   */
+  logRarity(raw: number): number {
+    const base = this.#commonest();
+    if (raw < GRID_FIRST || raw >= GRID_FIRST + GRID_STEP * base) return this.logPeriod(raw);
+    const run = this.#logPeriod[base]! + this.#logShare[base]!;
+    return Math.max(0, run - interpolate(this.#logShare, raw));
+  }
+
   /** Share of seconds whose largest score was below `raw`. */
   shareBelow(raw: number): number {
     return shareIn(this.#logShare, raw);
@@ -97,10 +108,7 @@ export class Tail {
     const table = this.#logPeriod;
     let low = 0;
     let high = GRID_LEVELS - 1;
-    if (table[0]! >= logPeriod) {
-      while (low < high && table[low + 1] === table[0]) low++;
-      return GRID_FIRST + GRID_STEP * low;
-    }
+    if (table[0]! >= logPeriod) return GRID_FIRST + GRID_STEP * this.#commonest();
     if (table[high]! < logPeriod) {
       const slope = table[high]! - table[high - 1]!;
       return slope > 0
@@ -114,6 +122,14 @@ export class Tail {
     }
     const rise = table[high]! - table[low]!;
     return GRID_FIRST + GRID_STEP * (low + (rise > 0 ? (logPeriod - table[low]!) / rise : 1));
+  }
+
+  /** The level whose peaks come most often; the peaks of those below it run into one another. */
+  #commonest(): number {
+    const table = this.#logPeriod;
+    let level = 0;
+    while (level < GRID_LEVELS - 1 && table[level + 1] === table[0]) level++;
+    return level;
   }
 }
 
