@@ -55,8 +55,18 @@ withSettings(
   program.command('detect').description('score the trades in Kafka; several share the partitions'),
   (key) => ROLE.test(key) || key === 'budget' || key === 'rules',
 )
-  .option('--model <file>', 'model to use until one is activated')
+  .option('--model <file>', 'model to put in force instead of the one that is')
+  .option('--shadow <model>', 'run a model (a file or one of the registry) beside the active one, told to nobody')
   .action(async (options) => (await import('./commands/detect.ts')).runDetect(options));
+
+withSettings(
+  program.command('compare <names...>').description('what a shadow would have said, against what is in force'),
+  (key) => KAFKA.test(key),
+)
+  .usage('[options] <shadow> | <active.ndjson> <other.ndjson>')
+  .option('--from <time>', 'leave out incidents opened before, such as 2026-01-05T12:00Z')
+  .option('--json', 'one JSON object')
+  .action(async (names, options) => (await import('./commands/compare.ts')).runCompare(names, options));
 
 withSettings(
   program.command('serve').description('the API and the page over Kafka, with a local copy of what they show'),

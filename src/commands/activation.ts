@@ -39,10 +39,33 @@ export async function putInForce(log: EventLog, topics: TopicNames, options: Pol
     const path = options.model ?? DEFAULT_MODEL;
     await registry.add(nameOf(path), readArtefactText(path));
   }
-  const same = (other: Policy | null): boolean =>
-    other !== null && other.artefact.id === policy.artefact.id && other.settingsId === policy.settingsId;
-  if (!active.every(same)) await activate(log, topics, { model: policy.artefact.id, settings: policy.settings });
+  if (!active.every((other) => isSame(other, policy)))
+    await activate(log, topics, { model: policy.artefact.id, settings: policy.settings });
   return { policy, registry };
+}
+
+/**
+ * The same for one process of many, which restarts often: where the last activation asked for just this, no tape is read.
+ * Every option that is given counts at each start; what was activated since then goes on where none is.
+ */
+export async function keepInForce(log: EventLog, topics: TopicNames, options: PolicyOptions): Promise<InForce> {
+  const registry = new ModelRegistry(log, topics.models);
+  const before = await lastActivated(registry);
+  const policy = before && policyOf(options, before);
+  return policy && isSame(before, policy) ? { policy, registry } : putInForce(log, topics, options);
+}
+
+/** What the last activation asked for, null where none was written or its model is of another version. */
+export async function lastActivated(registry: ModelRegistry): Promise<Policy | null> {
+  await registry.refresh();
+  const { active } = registry;
+  if (!active) return null;
+  await registry.prepare([active.model]);
+  return registry.resolve(active, policyOf({}));
+}
+
+function isSame(one: Policy | null, other: Policy): boolean {
+  return one !== null && one.artefact.id === other.artefact.id && one.settingsId === other.settingsId;
 }
 
 /** The partition's last activation, whether or not its symbols have come to it; null where it has none. */

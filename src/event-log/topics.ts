@@ -12,6 +12,11 @@ export interface TopicNames {
   readonly deadLetters: string;
 }
 
+/** What one detector reads and writes; null: it does not write that. */
+export type DetectionTopics = Pick<TopicNames, 'trades' | 'anomalies' | 'detectorState'> & {
+  readonly [Topic in 'bars' | 'evidence' | 'deadLetters']: string | null;
+};
+
 export interface TopicOptions {
   readonly prefix: string;
   readonly partitions: number;
@@ -46,5 +51,26 @@ export function topicSpecs({ prefix, partitions, retentionMs }: TopicOptions): r
     { name: names.models, partitions: 1, ...compacted },
     { name: names.annotations, partitions: 1, ...compacted },
     { name: names.deadLetters, partitions: 1, ...aged },
+  ];
+}
+
+/** A detector beside the active one writes its anomalies and state alone, to topics of its own. */
+export function shadowTopics(name: string): DetectionTopics {
+  const { trades, anomalies, detectorState } = topicNames('');
+  return {
+    trades,
+    anomalies: `${anomalies}.${name}`,
+    detectorState: `${detectorState}.${name}`,
+    bars: null,
+    evidence: null,
+    deadLetters: null,
+  };
+}
+
+export function shadowSpecs(name: string, partitions: number): readonly TopicSpec[] {
+  const { anomalies, detectorState } = shadowTopics(name);
+  return [
+    { name: anomalies, partitions: 1, cleanup: 'delete', retentionMs: null },
+    { name: detectorState, partitions, cleanup: 'compact', retentionMs: null },
   ];
 }

@@ -33,10 +33,9 @@ export async function activate(log: EventLog, topics: TopicNames, wish: Activati
     partition,
   }));
   const pointer: ActivePointer = { model, settings, from };
-  await log.append([
-    ...records,
-    { topic: topics.models, key: ACTIVE_KEY, value: Buffer.from(JSON.stringify(pointer)) },
-  ]);
+  await log.append(records);
+  // Last, so that who finds it need not look into the partitions.
+  await log.append([{ topic: topics.models, key: ACTIVE_KEY, value: Buffer.from(JSON.stringify(pointer)) }]);
   return from;
 }
 

@@ -1,7 +1,7 @@
 /** Consume, detect, produce: one atomic step a batch. Snapshots now and then, restore on assignment. */
 import type { Policy } from '../detection/detector.ts';
 import type { EventLog, GroupMember, LogRecord, NewRecord, Offset } from '../event-log/event-log.ts';
-import type { TopicNames } from '../event-log/topics.ts';
+import type { DetectionTopics } from '../event-log/topics.ts';
 import { decodeTapeRecord } from '../market/codec.ts';
 import { TapewatchError } from '../market/error.ts';
 import { type Anomaly, isTrade, type TapeRecord } from '../market/records.ts';
@@ -10,7 +10,7 @@ import { type Policies, readSnapshots } from './restore.ts';
 
 export interface DetectionServiceOptions {
   readonly log: EventLog;
-  readonly topics: TopicNames;
+  readonly topics: DetectionTopics;
   readonly group: string;
   /** In force until a partition's first activation. */
   readonly policy: Policy;
@@ -63,7 +63,7 @@ export class DetectionService {
 
   /** Whether partitions are assigned and their state restored. */
   get isReady(): boolean {
-    return this.#ready;
+    return this.#ready && this.#partitions.size > 0;
   }
 
   /** Runs until the signal fires; then what was taken is finished and snapshots are written. */
@@ -106,7 +106,9 @@ export class DetectionService {
       if (!partition.feed(record, offset, began)) dead.push({ source, reason: 'activates what there is not' });
     }
     const { outputs, anomalies } = partition.take();
-    outputs.push(...dead.map((letter) => this.#deadLetter(letter)), ...partition.snapshots(next, began));
+    if (topics.deadLetters !== null)
+      for (const { source, reason } of dead) outputs.push(deadLetter(topics.deadLetters, source, reason));
+    outputs.push(...partition.snapshots(next, began));
     try {
       await member.commit(outputs, [{ topic: topics.trades, partition: number, offset: next }]);
     } catch (error) {
@@ -165,13 +167,6 @@ export class DetectionService {
     return decoded;
   }
 
-  #deadLetter({ source, reason }: DeadLetter): NewRecord {
-    const { topic, partition, offset, key, value } = source;
-    const bytes = Buffer.from(value ?? []).toString('base64');
-    const letter = Buffer.from(JSON.stringify({ reason, topic, partition, offset, value: bytes }));
-    return { topic: this.#options.topics.deadLetters, key, value: letter };
-  }
-
   /** Snapshots, then the records from there to the committed offset, outputs suppressed. */
   async #restore(number: number, committed: Offset | null): Promise<void> {
     const { log, topics, group, policy, policies, now, events } = this.#options;
@@ -217,4 +212,10 @@ export class DetectionService {
       }
     }
   }
+}
+
+function deadLetter(to: string, { topic, partition, offset, key, value }: LogRecord, reason: string): NewRecord {
+  const bytes = Buffer.from(value ?? []).toString('base64');
+  const letter = Buffer.from(JSON.stringify({ reason, topic, partition, offset, value: bytes }));
+  return { topic: to, key, value: letter };
 }

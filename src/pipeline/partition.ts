@@ -2,7 +2,7 @@
 import { DETECTOR_VERSION } from '../detection/artefact.ts';
 import type { Output, Policy } from '../detection/detector.ts';
 import type { NewRecord } from '../event-log/event-log.ts';
-import type { TopicNames } from '../event-log/topics.ts';
+import type { DetectionTopics } from '../event-log/topics.ts';
 import { encodeAnomaly, encodeBar } from '../market/codec.ts';
 import { type Anomaly, incidentOf, type TapeRecord } from '../market/records.ts';
 import { encodeEvidence } from './evidence.ts';
@@ -12,7 +12,7 @@ import { type PartitionState, type Resolve, TapeDetector } from './tape-detector
 export interface PartitionOptions {
   readonly partition: number;
   readonly group: string;
-  readonly topics: TopicNames;
+  readonly topics: DetectionTopics;
   readonly policy: Policy;
   readonly resolve: Resolve;
 }
@@ -135,20 +135,22 @@ export class Partition {
       anomaly: (anomaly) => {
         const { symbol } = anomaly;
         this.#change(symbol);
-        if (anomaly.phase === 'open') this.#outputs.push(this.#evidence(anomaly));
+        if (anomaly.phase === 'open' && topics.evidence !== null)
+          this.#outputs.push(this.#evidence(topics.evidence, anomaly));
         const value = Buffer.from(encodeAnomaly(anomaly));
         this.#outputs.push({ topic: topics.anomalies, key: symbol, value, partition: 0 });
         this.#anomalies.push(anomaly);
       },
       bar: (bar) => {
         this.#change(bar.symbol);
-        this.#outputs.push({ topic: topics.bars, key: bar.symbol, value: Buffer.from(encodeBar(bar)) });
+        if (topics.bars !== null)
+          this.#outputs.push({ topic: topics.bars, key: bar.symbol, value: Buffer.from(encodeBar(bar)) });
       },
     };
   }
 
-  #evidence({ id, symbol }: Anomaly): NewRecord {
-    const { partition, policy, topics } = this.#options;
+  #evidence(topic: string, { id, symbol }: Anomaly): NewRecord {
+    const { partition, policy } = this.#options;
     const snapshot = this.#snapshots.get(symbol);
     const change = this.#changed.get(symbol);
     const head = {
@@ -162,6 +164,6 @@ export class Partition {
       settings: policy.settings,
       state: change?.before ?? this.#before,
     };
-    return { topic: topics.evidence, key: head.incident, value: encodeEvidence(head, snapshot?.bytes ?? null) };
+    return { topic, key: head.incident, value: encodeEvidence(head, snapshot?.bytes ?? null) };
   }
 }

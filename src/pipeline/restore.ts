@@ -1,7 +1,7 @@
 /** A partition's state from its snapshots: what stands on the topic, what can be used of it, and where replay has to begin. */
 import type { Policy } from '../detection/detector.ts';
 import type { EventLog } from '../event-log/event-log.ts';
-import type { TopicNames } from '../event-log/topics.ts';
+import type { DetectionTopics } from '../event-log/topics.ts';
 import { TapewatchError } from '../market/error.ts';
 import { decodePartition, decodeSnapshot, type PartitionHead, type SnapshotHead } from './snapshot.ts';
 import type { PartitionState, Resolve } from './tape-detector.ts';
@@ -32,7 +32,7 @@ export interface Stored {
 
 export interface RestoreOptions {
   readonly log: EventLog;
-  readonly topics: TopicNames;
+  readonly topics: DetectionTopics;
   readonly group: string;
   readonly policy: Policy;
   readonly policies: Policies;

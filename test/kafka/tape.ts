@@ -1,13 +1,18 @@
 /** A market's tape on Kafka, what a backtest makes of it, and what stands on the topics in the end. */
 import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { backtest } from '../../src/backtest/backtest.ts';
+import { openTapes } from '../../src/commands/tapes.ts';
+import type { ArtefactJson } from '../../src/detection/artefact.ts';
 import type { Policy } from '../../src/detection/detector.ts';
 import type { EventLog, NewRecord } from '../../src/event-log/event-log.ts';
 import { encodeAnomaly, encodeBar, encodeTrade } from '../../src/market/codec.ts';
 import { partitionOf } from '../../src/market/partition.ts';
 import { Random } from '../../src/market/random.ts';
-import type { Trade, TradeText } from '../../src/market/records.ts';
+import type { Bar, Trade, TradeText } from '../../src/market/records.ts';
+import { DEFAULT_MODEL } from '../../src/model/artefact-file.ts';
 import { processClock } from '../../src/transport/network.ts';
 import { jars } from './broker.ts';
 
@@ -75,6 +80,32 @@ export async function expected(trades: readonly TradeText[], policy: Policy): Pr
   });
   for (const anomaly of anomalies) push(lines, `anomalies ${anomaly.symbol}`, encodeAnomaly(anomaly));
   return lines;
+}
+
+/** What one uninterrupted backtest of the topics gives, with the activations that stand on them. */
+export async function expectedOfTopics(brokers: readonly string[], prefix: string, policy: Policy): Promise<Lines> {
+  process.env['TAPEWATCH_KAFKA_PREFIX'] = prefix;
+  const { read, resolve, close } = await openTapes([`kafka://${brokers.join(',')}`]);
+  const lines: Lines = new Map();
+  try {
+    const onBar = (bar: Bar): void => push(lines, `bars ${bar.symbol}`, encodeBar(bar));
+    const { anomalies } = await backtest({ tapes: read(), policy, resolve, onBar });
+    for (const anomaly of anomalies) push(lines, `anomalies ${anomaly.symbol}`, encodeAnomaly(anomaly));
+  } finally {
+    delete process.env['TAPEWATCH_KAFKA_PREFIX'];
+    await close();
+  }
+  return lines;
+}
+
+/** A model of a market wilder than the shipped one’s: everything comes about three times as often. Returns its file. */
+export function wilderModel(dir: string): string {
+  const json = JSON.parse(readFileSync(DEFAULT_MODEL, 'utf8')) as ArtefactJson;
+  for (const tail of [...Object.values(json.calibration.kinds), json.calibration.union])
+    (tail as { log_period: readonly number[] }).log_period = tail.log_period.map((period) => period - 1);
+  const path = join(dir, 'wilder.json');
+  writeFileSync(path, JSON.stringify(json));
+  return path;
 }
 
 export function push(lines: Lines, name: string, line: string): void {
