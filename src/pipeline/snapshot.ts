@@ -60,8 +60,12 @@ export function decodeSnapshot(bytes: Uint8Array): { readonly head: SnapshotHead
       'record_invalid',
       `it is of detector ${head.detector}, this is detector ${DETECTOR_VERSION}`,
     );
-  if (body.byteLength !== STATE_DOUBLES * 8) throw new TapewatchError('record_invalid', 'its state has another length');
   if (crc32(body) !== head.crc) throw new TapewatchError('record_invalid', 'its bytes are damaged');
+  if (body.byteLength !== STATE_DOUBLES * 8)
+    throw new TapewatchError(
+      'record_invalid',
+      `its state has ${body.byteLength} bytes and this build's has ${STATE_DOUBLES * 8}: use the build that wrote it, or have it made anew from the trades, which the log keeps for --retention`,
+    );
   // A copy (a Buffer’s slice is none): doubles begin at a multiple of eight, and the detector goes on changing them.
   return { head, state: new Float64Array(new Uint8Array(body).buffer) };
 }

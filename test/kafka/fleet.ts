@@ -80,12 +80,13 @@ export class Fleet {
     await processClock.sleep(START_MS);
   }
 
-  /** Ends each in turn and starts it anew, as an update does. */
-  async update(env: Readonly<Record<string, string>> = {}): Promise<void> {
+  /** Ends each in turn and starts it anew, as an update does; `between` runs while it is away. */
+  async update(between: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     for (const slot of [...this.#slots]) {
       slot.busy = true;
       await this.#end(slot.child);
-      slot.child = this.#launch(slot, env);
+      await between();
+      slot.child = this.#launch(slot);
       slot.busy = false;
       await processClock.sleep(1500);
     }
@@ -154,12 +155,12 @@ export class Fleet {
     await this.#end(slot.child);
   }
 
-  #launch(slot: Slot, env: Readonly<Record<string, string>> = {}): ChildProcess {
-    const { role, args, env: base } = this.#options;
+  #launch(slot: Slot): ChildProcess {
+    const { role, args, env } = this.#options;
     const out = createWriteStream(join(this.#dir, `${slot.name}.log`), { flags: 'a' });
     const child = spawn(process.execPath, [BIN, role, '--port', '0', '--instance', slot.name, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...base, ...env },
+      env: { ...process.env, ...env },
     });
     child.stdout.pipe(out, { end: false });
     let said = '';

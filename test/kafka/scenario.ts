@@ -2,12 +2,23 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { policyOf } from '../../src/commands/policy.ts';
-import { openKafkaLog } from '../../src/event-log/kafka/kafka-log.ts';
+import { type KafkaLog, openKafkaLog } from '../../src/event-log/kafka/kafka-log.ts';
 import { topicSpecs } from '../../src/event-log/topics.ts';
 import { Random } from '../../src/market/random.ts';
+import { processClock } from '../../src/transport/network.ts';
 import type { Cluster } from './broker.ts';
 import { Fleet } from './fleet.ts';
-import { differenceOf, drained, expected, feed, tapeOf, written, writtenByReference } from './tape.ts';
+import {
+  differenceOf,
+  drained,
+  expected,
+  expectedOfTopics,
+  feed,
+  type Lines,
+  tapeOf,
+  written,
+  writtenByReference,
+} from './tape.ts';
 
 export interface Scenario {
   readonly cluster: Cluster;
@@ -19,7 +30,19 @@ export interface Scenario {
   readonly rate: number;
   /** Compares also what Apache Kafka's own client reads. */
   readonly reference: boolean;
-  readonly befall: (fleet: Fleet) => Promise<void>;
+  readonly befall: (fleet: Fleet, stage: Stage) => Promise<void>;
+  /** What a backtest of the topics gives is wanted, with the activations that stand there; else of the trades alone. */
+  readonly ofTopics?: boolean;
+  /** What else must be so in the end. */
+  readonly then?: (fleet: Fleet, wanted: Lines) => void;
+}
+
+export interface Stage {
+  readonly log: KafkaLog;
+  /** Settings by which a process finds this scenario's topics. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Resolves when this share of the tape has been written. */
+  written(share: number): Promise<void>;
 }
 
 export const SEED = Number(process.env['TAPEWATCH_SEED'] ?? Date.now() % 100_000);
@@ -35,25 +58,35 @@ export async function runScenario(t: TestContext, scenario: Scenario): Promise<v
   const log = await openKafkaLog({ brokers: cluster.brokers, clientId: 'scenario', prefix });
   await log.ensureTopics(topicSpecs({ prefix: '', partitions, retentionMs: null }));
   const tape = tapeOf(scenario);
+  const env = {
+    TAPEWATCH_KAFKA: cluster.brokers.join(','),
+    TAPEWATCH_KAFKA_PREFIX: prefix,
+    TAPEWATCH_KAFKA_SESSION: String(SESSION_MS),
+  };
   const fleet = new Fleet({
     role: 'detect',
-    args: ['--budget', BUDGET],
-    env: {
-      TAPEWATCH_KAFKA: cluster.brokers.join(','),
-      TAPEWATCH_KAFKA_PREFIX: prefix,
-      TAPEWATCH_KAFKA_SESSION: String(SESSION_MS),
-    },
+    args: scenario.ofTopics ? [] : ['--budget', BUDGET],
+    env,
     size: 3,
     sessionMs: SESSION_MS,
     random: new Random(seed),
   });
   try {
-    await Promise.all([feed(log, tape, rate), befall(fleet)]);
+    let sent = 0;
+    const writtenShare = async (share: number): Promise<void> => {
+      while (sent < share * tape.length) await processClock.sleep(50);
+    };
+    const feeding = feed(log, tape, rate, (count) => {
+      sent = count;
+    });
+    await Promise.all([feeding, befall(fleet, { log, env, written: writtenShare })]);
     await drained(async () => (await log.lag('detect', 'trades')).reduce((sum, { lag }) => sum + lag, 0), 180_000);
   } finally {
     await fleet.stop();
   }
-  const wanted = await expected(tape, policyOf({ budget: BUDGET }));
+  const wanted = scenario.ofTopics
+    ? await expectedOfTopics(cluster.brokers, prefix, policyOf({}))
+    : await expected(tape, policyOf({ budget: BUDGET }));
   const count = (kind: string): number =>
     [...wanted].filter(([name]) => name.startsWith(kind)).reduce((sum, [, lines]) => sum + lines.length, 0);
   const sizes = `${tape.length} trades, ${count('anomalies')} anomaly records, ${count('bars')} bars`;
@@ -64,6 +97,7 @@ export async function runScenario(t: TestContext, scenario: Scenario): Promise<v
   assert.ok(count('anomalies') > 10, 'the tape has too few anomalies to prove anything');
   assert.deepEqual(difference, SAME);
   assert.equal(fleet.befallen.ownEnds, 0, 'no process ends by itself');
+  scenario.then?.(fleet, wanted);
   if (!reference) return;
   const { lines, aborted } = writtenByReference(cluster.brokers, prefix);
   t.diagnostic(`the reference client agrees, and passes over ${aborted} aborted records`);
