@@ -17,6 +17,7 @@ const START_MS = 60_000;
 export interface Running {
   /** What its first address says: `http://127.0.0.1:PORT`. */
   readonly address: string;
+  readonly pid: number;
   /** All it has said. */
   said(): string;
   stop(): Promise<void>;
@@ -179,7 +180,8 @@ interface Result {
   readonly values?: readonly (readonly [number, string])[];
 }
 
-async function started(
+/** A server of any kind, once it has said what `told` looks for. */
+export async function started(
   command: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -198,6 +200,7 @@ async function started(
   }
   return {
     address: told.exec(said)![0],
+    pid: child.pid!,
     said: () => said,
     async stop() {
       process.off('exit', kill);

@@ -1,0 +1,144 @@
+/**
+ * HTTP load for both sides alike: requests made beforehand, on sockets that stay open, and answers of which only status and
+ * length are read, so that a request costs this side a few microseconds.
+ */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+export interface LoadOptions {
+  readonly port: number;
+  /** Whole requests, head and body, sent in turn. */
+  readonly requests: readonly Buffer[];
+  readonly connections: number;
+  /** Requests a second, sent when they are due, whatever is still unanswered; null: each connection asks as soon as it is answered. */
+  readonly rate: number | null;
+  readonly seconds: number;
+}
+
+export interface Load {
+  readonly answered: number;
+  readonly seconds: number;
+  /** Milliseconds from when a request was due until its answer had come, sorted. */
+  readonly latencies: Float64Array;
+}
+
+interface Connection {
+  readonly socket: Socket;
+  /** When its request was due; 0 while it waits for none. */
+  due: number;
+}
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+const NOTHING: Buffer = Buffer.alloc(0);
+/** Below this the wait for the next due request is too short for a timer. */
+const TIMER_MS = 2;
+
+/** @throws Error on an answer other than 200, and where a connection is lost. */
+export async function load({ port, requests, connections, rate, seconds }: LoadOptions): Promise<Load> {
+  const latencies: number[] = [];
+  const idle: Connection[] = [];
+  /** Due, and no connection free. */
+  const waiting: number[] = [];
+  const all: Connection[] = [];
+  const ended = Promise.withResolvers<void>();
+  let sent = 0;
+  const began = performance.now();
+  const until = began + seconds * 1000;
+
+  const ask = (connection: Connection, due: number): void => {
+    connection.due = due;
+    connection.socket.write(requests[sent++ % requests.length]!);
+  };
+  const answered = (connection: Connection): void => {
+    const now = performance.now();
+    latencies.push(now - connection.due);
+    connection.due = 0;
+    if (now >= until) {
+      if (rate === null) ended.resolve();
+      return;
+    }
+    const due = rate === null ? now : waiting.shift();
+    if (due === undefined) idle.push(connection);
+    else ask(connection, due);
+  };
+  for (let i = 0; i < connections; i++) {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    await once(socket, 'connect');
+    const connection: Connection = { socket, due: 0 };
+    const failed = (error: Error): void => ended.reject(error);
+    socket.on('error', failed).on('close', () => failed(new Error('The server closed a connection.')));
+    socket.on(
+      'data',
+      answers(() => answered(connection), failed),
+    );
+    all.push(connection);
+  }
+  if (rate === null) for (const connection of all) ask(connection, performance.now());
+  else {
+    idle.push(...all);
+    let due = performance.now();
+    const send = (): void => {
+      const now = performance.now();
+      for (; due <= now && due < until; due += 1000 / rate) {
+        const connection = idle.pop();
+        if (connection) ask(connection, due);
+        else waiting.push(due);
+      }
+      if (now >= until) ended.resolve();
+      else if (due - now > TIMER_MS) setTimeout(send, due - now - TIMER_MS);
+      else setImmediate(send);
+    };
+    send();
+  }
+  try {
+    await ended.promise;
+  } finally {
+    for (const { socket } of all)
+      socket
+        .removeAllListeners()
+        .on('error', () => undefined)
+        .destroy();
+  }
+  const took = (performance.now() - began) / 1000;
+  return { answered: latencies.length, seconds: took, latencies: Float64Array.from(latencies).sort() };
+}
+
+export function quantile(sorted: Float64Array, share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+export function requestOf(path: string, body: string): Buffer {
+  const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n`;
+  return Buffer.from(`${head}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+}
+
+/** Calls `answered` at the end of each answer of a stream of them. */
+function answers(answered: () => void, failed: (error: Error) => void): (chunk: Buffer) => void {
+  let rest = NOTHING;
+  let missing = 0;
+  return (chunk) => {
+    let data = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    rest = NOTHING;
+    while (data.length > 0) {
+      if (missing === 0) {
+        const end = data.indexOf(HEAD_END);
+        if (end < 0) {
+          rest = data;
+          return;
+        }
+        const head = data.toString('latin1', 0, end);
+        const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
+        if (!head.startsWith('HTTP/1.1 200') || length === undefined) {
+          failed(new Error(`Not an answer: ${data.toString().slice(0, 1000)}`));
+          return;
+        }
+        missing = Number(length);
+        data = data.subarray(end + HEAD_END.length);
+      }
+      const taken = Math.min(missing, data.length);
+      missing -= taken;
+      data = data.subarray(taken);
+      if (missing === 0) answered();
+    }
+  };
+}
