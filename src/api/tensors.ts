@@ -58,15 +58,15 @@ export function rowsOf(request: InferRequest, columns: number, tensors: Buffer):
   if (rows < 1 || rows > ROWS_MAX) throw invalid(`rows must have 1 to ${ROWS_MAX} rows`);
   const count = rows * columns;
   const size = parameters?.['binary_data_size'];
-  const values = size === undefined ? numbers(data ?? [], count) : floats(tensors, datatype, size, count);
+  const values = size === undefined ? numbers(data ?? [], datatype, count) : floats(tensors, datatype, size, count);
   for (let i = 0; i < count; i++)
     if (!Number.isFinite(values[i]))
       throw invalid(`row ${Math.floor(i / columns)}, column ${i % columns} is not finite`);
   return values;
 }
 
-function numbers(data: readonly unknown[], count: number): Float64Array {
-  const values = new Float64Array(count);
+function numbers(data: readonly unknown[], datatype: string, count: number): Float64Array {
+  const values = datatype === 'FP32' ? new Float32Array(count) : new Float64Array(count);
   let at = 0;
   const take = (value: unknown): void => {
     if (Array.isArray(value)) for (const each of value) take(each);
@@ -75,7 +75,7 @@ function numbers(data: readonly unknown[], count: number): Float64Array {
   };
   for (const value of data) take(value);
   if (at !== count) throw invalid(`data has ${at} numbers instead of ${count}`);
-  return values;
+  return Float64Array.from(values);
 }
 
 function floats(tensors: Buffer, datatype: string, size: unknown, count: number): Float64Array {
