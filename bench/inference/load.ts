@@ -10,7 +10,10 @@ export interface LoadOptions {
   /** Whole requests, head and body, sent in turn. */
   readonly requests: readonly Buffer[];
   readonly connections: number;
-  /** Requests a second, sent when they are due, whatever is still unanswered; null: each connection asks as soon as it is answered. */
+  /**
+   * Requests a second, sent whatever is still unanswered, each millisecond those that are due; null: each connection asks as
+   * soon as it is answered.
+   */
   readonly rate: number | null;
   readonly seconds: number;
 }
@@ -18,20 +21,18 @@ export interface LoadOptions {
 export interface Load {
   readonly answered: number;
   readonly seconds: number;
-  /** Milliseconds from when a request was due until its answer had come, sorted. */
+  /** Milliseconds until the answer had come, sorted; a wait for a free connection counts. */
   readonly latencies: Float64Array;
 }
 
 interface Connection {
   readonly socket: Socket;
-  /** When its request was due; 0 while it waits for none. */
+  /** When its request was to be sent. */
   due: number;
 }
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const NOTHING: Buffer = Buffer.alloc(0);
-/** Below this the wait for the next due request is too short for a timer. */
-const TIMER_MS = 2;
 
 /** @throws Error on an answer other than 200, and where a connection is lost. */
 export async function load({ port, requests, connections, rate, seconds }: LoadOptions): Promise<Load> {
@@ -52,7 +53,6 @@ export async function load({ port, requests, connections, rate, seconds }: LoadO
   const answered = (connection: Connection): void => {
     const now = performance.now();
     latencies.push(now - connection.due);
-    connection.due = 0;
     if (now >= until) {
       if (rate === null) ended.resolve();
       return;
@@ -76,17 +76,17 @@ export async function load({ port, requests, connections, rate, seconds }: LoadO
   if (rate === null) for (const connection of all) ask(connection, performance.now());
   else {
     idle.push(...all);
-    let due = performance.now();
+    let next = performance.now();
     const send = (): void => {
+      // From here on it is the server's time: that this side was woken late is not its doing.
       const now = performance.now();
-      for (; due <= now && due < until; due += 1000 / rate) {
+      for (; next <= now && next < until; next += 1000 / rate) {
         const connection = idle.pop();
-        if (connection) ask(connection, due);
-        else waiting.push(due);
+        if (connection) ask(connection, now);
+        else waiting.push(now);
       }
       if (now >= until) ended.resolve();
-      else if (due - now > TIMER_MS) setTimeout(send, due - now - TIMER_MS);
-      else setImmediate(send);
+      else setTimeout(send, 1);
     };
     send();
   }

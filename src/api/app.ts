@@ -13,16 +13,17 @@ import type { Metrics } from '../observe/metrics.ts';
 import type { Views } from '../views/views.ts';
 import { allowOrigins } from './cors.ts';
 import { addExamples } from './examples.ts';
-import { meter } from './metering.ts';
+import { addFastPath, type FastPathOptions } from './fast-path/fast-path.ts';
+import { type Meter, meter } from './metering.ts';
 import { answerWithProblems, refuseConnection, send } from './problem.ts';
 import { detectRoutes } from './routes/detect.ts';
 import { modelRoutes } from './routes/models.ts';
-import { openInferenceRoutes } from './routes/open-inference.ts';
+import { fastInference, openInferenceRoutes } from './routes/open-inference.ts';
 import { operationRoutes } from './routes/operation.ts';
 import { pageRoutes } from './routes/page.ts';
 import { type FindEvidence, readRoutes } from './routes/read.ts';
 import { type RecomputeOptions, recomputeRoutes } from './routes/recompute.ts';
-import { scoreRoutes } from './routes/score.ts';
+import { fastScore, scoreRoutes } from './routes/score.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { watchRoutes } from './routes/watch.ts';
 import { type WriteOptions, writeRoutes } from './routes/write.ts';
@@ -43,7 +44,7 @@ export interface AppOptions {
   readonly models?: ServedModels;
   /** Folder of the built dashboard, null where there is none. */
   readonly page?: string | null;
-  /** Requests a second that one client's address may make; 0 or absent: any number. */
+  /** Requests a second that one client's address may make; absent or 0: no limit, as where a gateway before us has one. */
   readonly rateLimit?: number;
   /** Origins whose pages may call; absent: none but its own. */
   readonly origins?: readonly string[];
@@ -74,7 +75,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     app.server.once('close', () => clearInterval(again));
     done();
   });
-  meter(app, metrics);
+  const count = meter(app, metrics);
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
     done();
@@ -87,6 +88,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await limitRate(app, options.rateLimit ?? 0);
   await document(app, options.version);
   await addRoutes(app, options);
+  // A limit counts what Node's server answers.
+  if (options.models && !options.rateLimit) addFastPath(app, fastPath(options.models, count));
   return app;
 }
 
@@ -106,6 +109,21 @@ async function addRoutes(app: FastifyInstance, options: AppOptions): Promise<voi
   if (recompute) await app.register(recomputeRoutes({ views, recompute }), v1);
   await app.register(operationRoutes(options));
   if (options.page) await app.register(pageRoutes(options.page));
+}
+
+function fastPath(models: ServedModels, count: Meter): FastPathOptions {
+  const score = fastScore(models);
+  const inference = fastInference(models);
+  return {
+    meter: count,
+    routeOf: (path, type) => (path === '/v1/score' && isJson(type) ? score : inference(path)),
+    bodyBytesMax: BODY_BYTES_MAX,
+    isRequestId: (id) => REQUEST_ID.test(id),
+  };
+}
+
+function isJson(type: string | undefined): boolean {
+  return type === 'application/json' || type === 'application/json; charset=utf-8';
 }
 
 /** The client's own where it is one, so that a request is found in both logs. */

@@ -8,7 +8,17 @@ interface Series {
   readonly responseBytes: { observe(value: number): void };
 }
 
-export function meter(app: FastifyInstance, metrics: Metrics): void {
+/** Counts one answer; `route` is the pattern, not the path. */
+export type Meter = (
+  method: string,
+  route: string,
+  status: number,
+  ms: number,
+  requestBytes: number,
+  responseBytes: number,
+) => void;
+
+export function meter(app: FastifyInstance, metrics: Metrics): Meter {
   // Labels are looked up once a route, method and status.
   const series = new Map<string, Series>();
   const of = (method: string, route: string, status: number): Series => {
@@ -24,6 +34,12 @@ export function meter(app: FastifyInstance, metrics: Metrics): void {
     }
     return found;
   };
+  const count: Meter = (method, route, status, ms, requestBytes, responseBytes) => {
+    const its = of(method, route, status);
+    its.seconds.observe(ms / 1000);
+    its.requestBytes.observe(requestBytes);
+    its.responseBytes.observe(responseBytes);
+  };
   const ended = (): void => metrics.httpInFlight.dec();
   app.addHook('onRequest', (_, reply, done) => {
     metrics.httpInFlight.inc();
@@ -32,14 +48,11 @@ export function meter(app: FastifyInstance, metrics: Metrics): void {
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {
-    const { seconds, requestBytes, responseBytes } = of(
-      request.method,
-      request.routeOptions.url ?? 'none',
-      reply.statusCode,
-    );
-    seconds.observe(reply.elapsedTime / 1000);
-    requestBytes.observe(Number(request.headers['content-length'] ?? 0));
-    responseBytes.observe(Number(reply.getHeader('content-length') ?? 0));
+    const route = request.routeOptions.url ?? 'none';
+    const requestBytes = Number(request.headers['content-length'] ?? 0);
+    const responseBytes = Number(reply.getHeader('content-length') ?? 0);
+    count(request.method, route, reply.statusCode, reply.elapsedTime, requestBytes, responseBytes);
     done();
   });
+  return count;
 }

@@ -42,8 +42,13 @@ export function splitBody(
   const end = headerBytes === undefined ? body.length : Number(headerBytes);
   if (!Number.isInteger(end) || end < 0 || end > body.length)
     throw invalid('Inference-Header-Content-Length is no length of this body');
+  return { json: parse(end === body.length ? body : body.subarray(0, end)), tensors: body.subarray(end) };
+}
+
+/** @throws TapewatchError `usage` where it is not JSON. */
+export function parse(json: Buffer): unknown {
   try {
-    return { json: JSON.parse(body.toString('utf8', 0, end)), tensors: body.subarray(end) };
+    return JSON.parse(json.toString());
   } catch (cause) {
     throw new TapewatchError('usage', 'The body is not JSON.', { cause });
   }
@@ -75,7 +80,7 @@ function numbers(data: readonly unknown[], datatype: string, count: number): Flo
   };
   for (const value of data) take(value);
   if (at !== count) throw invalid(`data has ${at} numbers instead of ${count}`);
-  return Float64Array.from(values);
+  return new Float64Array(values);
 }
 
 function floats(tensors: Buffer, datatype: string, size: unknown, count: number): Float64Array {
@@ -83,7 +88,7 @@ function floats(tensors: Buffer, datatype: string, size: unknown, count: number)
   if (size !== count * width || tensors.length !== size)
     throw invalid(`the binary data has ${tensors.length} bytes instead of ${count * width}`);
   const bytes = new Uint8Array(tensors).buffer;
-  return width === 4 ? Float64Array.from(new Float32Array(bytes)) : new Float64Array(bytes);
+  return width === 4 ? new Float64Array(new Float32Array(bytes)) : new Float64Array(bytes);
 }
 
 export interface Answer {

@@ -4,6 +4,7 @@
  */
 import { SEVERITIES, type Severity } from '../market/records.ts';
 import type { Artefact } from './artefact.ts';
+import type { IsolationForest } from './forest/index.ts';
 import { exp, log } from './math.ts';
 import { severityAt } from './surprise/calibration.ts';
 import { KIND_INDEX } from './surprise/kinds.ts';
@@ -21,29 +22,44 @@ export interface RowScore {
   readonly forest: number;
   /** z-score of each feature, in the order of FEATURES. */
   readonly zscores: readonly number[];
-  /** Each feature's part in the forest's score, the largest first. */
-  readonly contributions: readonly { readonly feature: string; readonly share: number }[];
+  /** Absent where they were not asked for. */
+  readonly contributions?: readonly Contribution[];
+}
+
+/** A feature's part in the forest's score, above 0; all of them sum to 1. */
+export interface Contribution {
+  readonly feature: string;
+  readonly share: number;
 }
 
 const NOTICE_LOG_PERIOD: number = log(86_400);
 
 /** `row` has a finite number for each of FEATURES, in their order and unit. */
-export function scoreRow({ scaling, forest, calibration }: Artefact, row: Float64Array): RowScore {
+export function scoreRow(artefact: Artefact, row: Float64Array, contributions = true): RowScore {
+  const { scaling, forest, calibration } = artefact;
   const zscores = row.map((x, i) => (x - scaling.mean[i]!) / scaling.deviation[i]!);
   const vector = zscores.map(compress);
   const isolation = forest.scoreOne(vector);
   const raw = rawOf(KIND_INDEX.multivariate, isolation);
   const tail = calibration.kinds[KIND_INDEX.multivariate]!;
   const logPeriod = pooledPeriod(tail, raw);
-  const contributions = Array.from(forest.attribute(vector), (share, i) => ({ feature: FEATURES[i]!, share }))
-    .filter(({ share }) => share > 0)
-    .sort((a, b) => b.share - a.share);
   return {
     score: pooledShare(tail, raw),
     return_period_s: logPeriod === 0 ? 0 : exp(logPeriod),
     severity: logPeriod < NOTICE_LOG_PERIOD ? 'none' : SEVERITIES[severityAt(logPeriod)]!,
     forest: isolation,
     zscores: [...zscores],
-    contributions,
+    ...(contributions ? { contributions: contributionsOf(forest, vector, FEATURES) } : {}),
   };
+}
+
+/** The largest first. */
+export function contributionsOf(
+  forest: IsolationForest,
+  row: Float64Array,
+  features: readonly string[],
+): Contribution[] {
+  return Array.from(forest.attribute(row), (share, f) => ({ feature: features[f]!, share }))
+    .filter(({ share }) => share > 0)
+    .sort((a, b) => b.share - a.share);
 }

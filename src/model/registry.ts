@@ -38,6 +38,7 @@ export class ModelRegistry {
   readonly #topic: string;
   readonly #offsets = new Map<string, Offset>();
   readonly #versions = new Map<string, ModelVersion>();
+  #sorted: readonly ModelVersion[] | null = null;
   readonly #decoded = new Map<string, Model>();
   #active: ActivePointer | null = null;
   #next: Offset = 0;
@@ -81,6 +82,7 @@ export class ModelRegistry {
       else this.#offsets.delete(key);
       return;
     }
+    this.#sorted = null;
     const pointer = value ? (parse(value) as Partial<ModelVersion & ActivePointer> | null) : null;
     if (key === ACTIVE_KEY) this.#active = pointer as ActivePointer | null;
     else if (pointer && typeof pointer.model === 'string') this.#versions.set(key, pointer as ModelVersion);
@@ -89,9 +91,10 @@ export class ModelRegistry {
 
   /** Every version of every name, the newest of a name last. */
   get versions(): readonly ModelVersion[] {
-    return [...this.#versions.values()].sort((a, b) =>
+    this.#sorted ??= [...this.#versions.values()].sort((a, b) =>
       a.name === b.name ? a.version - b.version : a.name < b.name ? -1 : 1,
     );
+    return this.#sorted;
   }
 
   get active(): ActivePointer | null {
@@ -100,16 +103,24 @@ export class ModelRegistry {
 
   /** The id that `NAME`, `NAME@VERSION`, `sha256:…` or the beginning of one stands for. @throws TapewatchError `not_found`. */
   find(reference: string): string {
+    const found = this.lookUp(reference);
+    if (found !== null) return found;
+    const known = this.versions.map(({ name, version }) => `${name}@${version}`).join(', ');
+    throw new TapewatchError('not_found', `There is no model ${reference} in the registry: ${known || 'it is empty'}.`);
+  }
+
+  /** The same, null where there is none. */
+  lookUp(reference: string): string | null {
+    const at = reference.lastIndexOf('@');
+    const [wanted, version] = at < 0 ? [reference, null] : [reference.slice(0, at), reference.slice(at + 1)];
     const named = this.versions.findLast(
-      ({ name, version }) => reference === name || reference === `${name}@${version}`,
+      (its) => its.name === wanted && (version === null || String(its.version) === version),
     );
     if (named) return named.model;
     const digest = reference.replace(/^sha256:/, '');
     const fitting =
       digest.length < 6 ? [] : [...this.#offsets.keys()].filter((id) => id.startsWith(`sha256:${digest}`));
-    if (fitting.length === 1) return fitting[0]!;
-    const known = this.versions.map(({ name, version }) => `${name}@${version}`).join(', ');
-    throw new TapewatchError('not_found', `There is no model ${reference} in the registry: ${known || 'it is empty'}.`);
+    return fitting.length === 1 ? fitting[0]! : null;
   }
 
   /** Fetches and decodes the models of these ids, so that `artefact` and `resolve` have them; unknown ones are passed over. */

@@ -104,6 +104,14 @@ export class ServedModels {
     return model;
   }
 
+  /** The same without waiting: null where it is not at hand. */
+  atHand(reference: string): Model | null {
+    if (reference === 'active') return { kind: 'detector', artefact: this.#policy.artefact };
+    const { registry } = this.#options;
+    const id = registry.lookUp(reference);
+    return id === null ? null : registry.model(id);
+  }
+
   async #model(id: string): Promise<Model | null> {
     const { registry } = this.#options;
     if (!registry.model(id)) await registry.prepare([id]);

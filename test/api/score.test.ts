@@ -14,13 +14,15 @@ import { FEATURES } from '../../src/detection/surprise/vector.ts';
 import { encodeAnomaly } from '../../src/market/codec.ts';
 import { Random } from '../../src/market/random.ts';
 import type { Trade } from '../../src/market/records.ts';
+import type { Model } from '../../src/model/scoring-model.ts';
 import { readTape } from '../../src/tape-files/tape.ts';
 
 const policy = policyOf({});
 let app: FastifyInstance;
 before(async () => {
   app = fastify({ bodyLimit: 16 << 20 });
-  await app.register(scoreRoutes({ policy, model: async () => ({ kind: 'detector', artefact: policy.artefact }) }));
+  const model: Model = { kind: 'detector', artefact: policy.artefact };
+  await app.register(scoreRoutes({ policy, model: async () => model, atHand: () => model }));
   await app.register(detectRoutes({ policy }));
 });
 after(() => app.close());
@@ -39,7 +41,7 @@ test('a usual row scores low, an extreme one high and rare, as the forest says',
   assert.ok(usual!.forest < 0.5 && usual!.severity === 'none');
   assert.ok(extreme!.forest > usual!.forest && extreme!.return_period_s > usual!.return_period_s);
   assert.equal(extreme!.forest, scoreRow(policy.artefact, Float64Array.from(values(60))).forest);
-  assert.ok(Math.abs(extreme!.contributions.reduce((sum, { share }) => sum + share, 0) - 1) < 1e-9);
+  assert.ok(Math.abs(extreme!.contributions!.reduce((sum, { share }) => sum + share, 0) - 1) < 1e-9);
 });
 
 test('a row that can not be scored is refused by its number and column', async () => {

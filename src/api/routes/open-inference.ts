@@ -2,11 +2,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
+import { Compile } from 'typebox/compile';
 import { scoreRow } from '../../detection/score-row.ts';
 import { FEATURES } from '../../detection/surprise/vector.ts';
 import type { Model } from '../../model/scoring-model.ts';
 import type { ServedModels } from '../../model/served-models.ts';
-import { answer, InferBody, type InferRequest, type Output, rowsOf, splitBody } from '../tensors.ts';
+import type { FastRoute } from '../fast-path/fast-path.ts';
+import { type Answer, answer, InferBody, type InferRequest, type Output, rowsOf, splitBody } from '../tensors.ts';
 
 export interface OpenInferenceOptions {
   readonly models: ServedModels;
@@ -22,6 +24,7 @@ declare module 'fastify' {
 }
 
 const NOTHING = Buffer.alloc(0);
+const INFER = /^\/v2\/models\/([a-z][a-z0-9._-]{0,63})(?:\/versions\/([1-9][0-9]{0,9}))?\/infer$/;
 const name = Type.String({
   pattern: '^[a-z][a-z0-9._-]{0,63}$',
   description: 'A model’s name, or active',
@@ -108,14 +111,32 @@ export function openInferenceRoutes({ models, notReady, version }: OpenInference
         `${path}/infer`,
         { schema: { params, body: Body, response: { 200: Inferred } } },
         async (request, reply) => {
-          const { name: its, version: asked } = of(request.params);
-          const model = await find(models, { name: its, version: asked });
-          const rows = rowsOf(request.body, columnsOf(model).length, request.tensors ?? NOTHING);
-          const head = { model_name: its, model_version: asked ?? newest(models, its) };
-          return send(reply, head, request.body, infer(model, rows)) as never;
+          const asked = of(request.params);
+          const model = await find(models, asked);
+          const answer = inferred(models, asked, model, request.body, request.tensors ?? NOTHING);
+          return send(reply, answer) as never;
         },
       );
     }
+  };
+}
+
+/** The same for the fast path: every model and version is a route of its own. */
+export function fastInference(models: ServedModels): (path: string) => FastRoute | null {
+  const body = Compile(InferBody);
+  return (path) => {
+    const [, its, version] = INFER.exec(path) ?? [];
+    if (its === undefined) return null;
+    const asked: Asked = { name: its, version };
+    const reference = referenceOf(asked);
+    return {
+      route: `/v2/models/:name${version === undefined ? '' : '/versions/:version'}/infer`,
+      answer(bytes, jsonBytes) {
+        const { json, tensors } = splitBody(bytes, jsonBytes);
+        const model = body.Check(json) ? models.atHand(reference) : null;
+        return model && inferred(models, asked, model, json as InferRequest, tensors);
+      },
+    };
   };
 }
 
@@ -125,8 +146,19 @@ interface Asked {
 }
 
 /** @throws TapewatchError `not_found`. */
-function find(models: ServedModels, { name: its, version }: Asked): Promise<Model> {
-  return models.model(version === undefined ? its : `${its}@${version}`);
+function find(models: ServedModels, asked: Asked): Promise<Model> {
+  return models.model(referenceOf(asked));
+}
+
+function referenceOf({ name: its, version }: Asked): string {
+  return version === undefined ? its : `${its}@${version}`;
+}
+
+/** @throws TapewatchError `rows_invalid`. */
+function inferred(models: ServedModels, asked: Asked, model: Model, request: InferRequest, tensors: Buffer): Answer {
+  const rows = rowsOf(request, columnsOf(model).length, tensors);
+  const head = { model_name: asked.name, model_version: asked.version ?? newest(models, asked.name) };
+  return answer(head, request, infer(model, rows));
 }
 
 function newest(models: ServedModels, its: string): string {
@@ -150,7 +182,7 @@ function infer(model: Model, rows: Float64Array): Output[] {
   const [forest, score, period] = [new Float64Array(count), new Float64Array(count), new Float64Array(count)];
   for (let i = 0; i < count; i++) {
     const row = rows.subarray(i * FEATURES.length, (i + 1) * FEATURES.length);
-    const scored = scoreRow(model.artefact, row);
+    const scored = scoreRow(model.artefact, row, false);
     forest[i] = scored.forest;
     score[i] = scored.score;
     period[i] = scored.return_period_s;
@@ -176,16 +208,10 @@ function metadata(models: ServedModels, { name: its, version }: Asked, model: Mo
   };
 }
 
-function send(
-  reply: FastifyReply,
-  head: { readonly model_name: string; readonly model_version: string },
-  request: InferRequest,
-  outputs: readonly Output[],
-): string | Buffer {
-  const { json, tensors } = answer(head, request, outputs);
+function send(reply: FastifyReply, { json, tensors }: Answer): string | Buffer {
   void reply.serializer((body: string | Buffer) => body as string);
   if (tensors === null) {
-    void reply.type('application/json');
+    void reply.type('application/json; charset=utf-8');
     return json;
   }
   const header = Buffer.from(json);

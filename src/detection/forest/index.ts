@@ -53,6 +53,7 @@ export class IsolationForest {
   readonly threshold: number;
   readonly #trees: Trees;
   #kernel: Kernel | null = null;
+  #surprisals: Float64Array | null = null;
   readonly #scale: number;
 
   private constructor(trees: Trees, features: number, sampleSize: number, threshold: number) {
@@ -119,16 +120,15 @@ export class IsolationForest {
    */
   attribute(row: Rows, out: Float64Array = new Float64Array(this.features)): Float64Array {
     checkRows(row, this.features);
-    const { roots, feature, threshold, right, samples } = this.#trees;
+    const { roots, feature, threshold, right } = this.#trees;
+    this.#surprisals ??= surprisals(this.#trees);
+    const bits = this.#surprisals;
     out.fill(0);
-    for (let t = 0; t < this.trees; t++) {
+    for (let t = 0; t + 1 < roots.length; t++) {
       let node = roots[t]!;
-      while (feature[node]! >= 0) {
-        const column = feature[node]!;
-        const child = Math.fround(row[column]!) <= threshold[node]! ? node + 1 : right[node]!;
-        const bits = log2(samples[node]! / Math.max(1, samples[child]!));
-        if (bits > 1) out[column] = out[column]! + bits - 1;
-        node = child;
+      for (let column = feature[node]!; column >= 0; column = feature[node]!) {
+        node = Math.fround(row[column]!) <= threshold[node]! ? node + 1 : right[node]!;
+        if (bits[node]! > 1) out[column] = out[column]! + bits[node]! - 1;
       }
     }
     let total = 0;
@@ -211,6 +211,16 @@ export class IsolationForest {
     this.#kernel ??= makeKernel(this.#trees, this.features);
     return this.#kernel;
   }
+}
+
+/** By node, how many bits its parent's rows tell by going there; made once, as a logarithm costs more than the walk. */
+function surprisals({ feature, right, samples }: Trees): Float64Array {
+  const bits = new Float64Array(feature.length);
+  for (let node = 0; node < feature.length; node++) {
+    if (feature[node]! < 0) continue;
+    for (const child of [node + 1, right[node]!]) bits[child] = log2(samples[node]! / Math.max(1, samples[child]!));
+  }
+  return bits;
 }
 
 /** Nodes are in preorder within their trees, so that no file can make a walk endless; a split's rows are its children's. */

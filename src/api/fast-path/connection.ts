@@ -1,0 +1,100 @@
+/** One client's socket, for as long as it brings nothing but requests that are answered on it. */
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { elapsedMs } from '../../observe/clock.ts';
+import type { FastAnswer, FastPath, Known } from './fast-path.ts';
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+
+export class Connection {
+  readonly #fast: FastPath;
+  readonly #socket: Socket;
+  readonly #leave: () => void;
+  /** What has come of a request. */
+  #parts: Buffer[] = [];
+  #bytes = 0;
+  /** How many bytes it has, head and body; 0 before that is known. */
+  #wanted = 0;
+  #began = 0;
+
+  /** `leave` gives the socket to Node's server. */
+  constructor(fast: FastPath, socket: Socket, leave: () => void) {
+    this.#fast = fast;
+    this.#socket = socket;
+    this.#leave = leave;
+    socket.setTimeout(fast.idleMs);
+    socket.on('data', this.#read).on('end', this.#end).on('timeout', this.#drop).on('error', this.#drop);
+  }
+
+  /** Where the server closes: with nothing on its way it is ended; what has begun is finished the other way. */
+  close(): void {
+    if (this.#bytes === 0) this.#end();
+    else this.#handOver();
+  }
+
+  readonly #end = (): void => this.#socket.destroySoon();
+  readonly #drop = (): void => void this.#socket.destroy();
+
+  readonly #read = (chunk: Buffer): void => {
+    if (this.#bytes === 0) this.#began = elapsedMs();
+    this.#parts.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes < this.#wanted) return;
+    const bytes = this.#parts.length === 1 ? chunk : Buffer.concat(this.#parts);
+    const end = bytes.indexOf(HEAD_END);
+    const known = end < 0 ? null : this.#fast.known(bytes.toString('latin1', 0, end));
+    const from = end + HEAD_END.length;
+    this.#wanted = known ? from + known.head.bodyBytes : 0;
+    if (known && this.#bytes < this.#wanted) return;
+    // More than one request: it is the other way that answers them in turn.
+    const answer = known && this.#bytes === this.#wanted ? answerOf(known, bytes.subarray(from)) : null;
+    if (answer) this.#answer(known!, answer);
+    else this.#handOver();
+  };
+
+  #answer({ head, route }: Known, answer: FastAnswer): void {
+    this.#parts = [];
+    this.#bytes = 0;
+    this.#wanted = 0;
+    const answerBytes = this.#send(answer, head.requestId ?? randomUUID());
+    this.#fast.meter('POST', route.route, 200, elapsedMs() - this.#began, head.bodyBytes, answerBytes);
+  }
+
+  /** Returns the size of the body. */
+  #send({ json, tensors }: FastAnswer, requestId: string): number {
+    const socket = this.#socket;
+    const jsonBytes = Buffer.byteLength(json);
+    const bodyBytes = jsonBytes + (tensors?.length ?? 0);
+    const text = this.#fast.head(requestId, bodyBytes, tensors ? jsonBytes : null) + json;
+    // Latin-1 where it is ASCII: the same bytes, and no character is looked at.
+    const encoding = jsonBytes === json.length ? 'latin1' : 'utf8';
+    const isTaken = tensors
+      ? socket.write(Buffer.concat([Buffer.from(text, encoding), tensors]))
+      : socket.write(text, encoding);
+    if (!isTaken) {
+      // Who does not read its answers is not read from.
+      socket.pause();
+      socket.once('drain', () => socket.resume());
+    }
+    return bodyBytes;
+  }
+
+  #handOver(): void {
+    const socket = this.#socket;
+    socket.pause();
+    socket.setTimeout(0);
+    socket.off('data', this.#read).off('end', this.#end).off('timeout', this.#drop).off('error', this.#drop);
+    socket.unshift(Buffer.concat(this.#parts));
+    this.#leave();
+    socket.resume();
+  }
+}
+
+/** What can't be answered is tried once more the other way, which knows how to say so. */
+function answerOf({ head, route }: Known, body: Buffer): FastAnswer | null {
+  try {
+    return route.answer(body, head.jsonBytes);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Scores answered on the socket itself. Node's HTTP server and the framework cost many times what scoring a row does, so a
+ * plain POST to a scoring route is read and answered here. A connection that brings anything else (another route, a request
+ * that is not plain, one that would be answered with an error) goes to Node's server for good, with the bytes it has
+ * brought: this way knows only how to succeed, and requests are refused in one place (docs/decisions/fast-path.md).
+ */
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { httpDate } from '../../observe/clock.ts';
+import type { Meter } from '../metering.ts';
+import { Connection } from './connection.ts';
+import { type PlainHead, plainHead } from './request-head.ts';
+
+/** What a route can answer at once. */
+export interface FastRoute {
+  /** As metrics name it. */
+  readonly route: string;
+  /** null, or an error: not at once, or not with success. `jsonBytes` as `Inference-Header-Content-Length` says. */
+  answer(body: Buffer, jsonBytes: string | undefined): FastAnswer | null;
+}
+
+export interface FastAnswer {
+  readonly json: string;
+  /** Bytes behind the JSON; null: the answer is JSON alone. */
+  readonly tensors: Buffer | null;
+}
+
+export interface FastPathOptions {
+  readonly meter: Meter;
+  /** The route that answers a path, null where none is fast. */
+  readonly routeOf: (path: string, contentType: string | undefined) => FastRoute | null;
+  /** A longer body goes the other way. */
+  readonly bodyBytesMax: number;
+  readonly isRequestId: (id: string) => boolean;
+}
+
+/** An answer that every server with models gives: what stands on it stands on all. */
+const PROBE = '/v2/health/live';
+/** Headers that each answer has its own of. */
+const OWN: ReadonlySet<string> = new Set(['content-type', 'content-length', 'x-request-id', 'date', 'connection']);
+/** Clients send the same head again and again. */
+const HEADS_MAX = 256;
+
+export function addFastPath(app: FastifyInstance, options: FastPathOptions): void {
+  const open = new Set<Connection>();
+  app.addHook('onListen', async () => {
+    const server = app.server as Server;
+    const { headers } = await app.inject(PROBE);
+    const common = Object.entries(headers).filter(([name]) => !OWN.has(name));
+    const lines = common.map(([name, value]) => `${name}: ${String(value)}`);
+    const fast = new FastPath(options, lines, server.keepAliveTimeout);
+    const ordinary = server.listeners('connection');
+    server.removeAllListeners('connection');
+    server.on('connection', (socket: Socket) => {
+      const connection = new Connection(fast, socket, () => {
+        open.delete(connection);
+        for (const listener of ordinary) listener.call(server, socket);
+      });
+      open.add(connection);
+      socket.once('close', () => open.delete(connection));
+    });
+  });
+  app.addHook('preClose', async () => {
+    for (const connection of open) connection.close();
+  });
+}
+
+/** A head, understood. */
+export interface Known {
+  readonly head: PlainHead;
+  readonly route: FastRoute;
+}
+
+/** What all connections share. */
+export class FastPath {
+  readonly meter: Meter;
+  /** How long a connection may say nothing. */
+  readonly idleMs: number;
+  readonly #options: FastPathOptions;
+  readonly #common: string;
+  readonly #heads = new Map<string, Known>();
+
+  constructor(options: FastPathOptions, common: readonly string[], idleMs: number) {
+    this.meter = options.meter;
+    this.idleMs = idleMs;
+    this.#options = options;
+    const kept = ['connection: keep-alive', `keep-alive: timeout=${Math.floor(idleMs / 1000)}`];
+    this.#common = [...common, ...kept].join('\r\n');
+  }
+
+  /** What a head (Latin-1) asks for; null where that is not answered here. */
+  known(text: string): Known | null {
+    const known = this.#heads.get(text);
+    if (known) return known;
+    const { routeOf, bodyBytesMax, isRequestId } = this.#options;
+    const head = plainHead(text);
+    const route = head && routeOf(head.path, head.contentType);
+    if (!route || head.bodyBytes > bodyBytesMax) return null;
+    if (head.requestId !== undefined) return isRequestId(head.requestId) ? { head, route } : null;
+    if (this.#heads.size >= HEADS_MAX) this.#heads.clear();
+    this.#heads.set(text, { head, route });
+    return { head, route };
+  }
+
+  /** `jsonBytes`: null where the body is JSON alone. */
+  head(requestId: string, bodyBytes: number, jsonBytes: number | null): string {
+    const type =
+      jsonBytes === null
+        ? 'content-type: application/json; charset=utf-8'
+        : `content-type: application/octet-stream\r\ninference-header-content-length: ${jsonBytes}`;
+    return `HTTP/1.1 200 OK\r\nx-request-id: ${requestId}\r\n${this.#common}\r\n${type}\r\ncontent-length: ${bodyBytes}\r\ndate: ${httpDate()}\r\n\r\n`;
+  }
+}
