@@ -32,7 +32,6 @@ export interface CaptureEvents {
   unlisted?(symbols: readonly string[]): void;
   logFailed?(error: unknown): void;
   waiting?(ms: number, status: number): void;
-  owned?(partitions: readonly number[]): void;
 }
 
 export interface CaptureOptions {
@@ -53,6 +52,8 @@ export interface CaptureOptions {
 }
 
 export interface Capture {
+  /** Whether partitions are assigned and their last ids read: what the exchange says of their symbols from now on is kept. */
+  readonly isReady: boolean;
   /** Settles when capture ends: rejects where the log or its group fails. */
   readonly running: Promise<void>;
   /** Stops reading, and resolves when all that was read is in the log. */
@@ -87,6 +88,7 @@ class Running implements Capture {
   readonly #captures = new Map<string, SymbolCapture>();
   readonly #feeds = new Map<string, Feed>();
   #connections = 0;
+  #assigning = false;
 
   constructor(options: CaptureOptions, member: GroupMember, partitions: number) {
     const { transport, log, restEndpoints, symbols, events } = options;
@@ -124,6 +126,10 @@ class Running implements Capture {
     this.running.catch(() => undefined);
   }
 
+  get isReady(): boolean {
+    return this.#owned.size > 0 && !this.#assigning && !this.#stopping.signal.aborted;
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.running.catch(() => undefined);
@@ -148,11 +154,11 @@ class Running implements Capture {
     const partitions = event.partitions.map(({ partition }) => partition);
     if (event.kind === 'revoked') await this.#revoke(partitions);
     else await this.#assign(partitions, event.generation);
-    this.#options.events.owned?.([...this.#owned.keys()]);
   }
 
   async #assign(partitions: readonly number[], generation: number): Promise<void> {
     const { log, tradesTopic } = this.#options;
+    this.#assigning = true;
     const fresh: SymbolCapture[] = [];
     for (const partition of partitions) {
       const symbols = this.#listed[partition] ?? [];
@@ -169,6 +175,7 @@ class Running implements Capture {
     await this.#keepGroup(partitions);
     for (let i = 0; i < fresh.length; i += SYMBOLS_A_CONNECTION)
       this.#openFeed(fresh.slice(i, i + SYMBOLS_A_CONNECTION));
+    this.#assigning = false;
   }
 
   /** A group lives on by its offsets, and with it the generations that only grow. */

@@ -1,5 +1,6 @@
 /** `tapewatch capture`: the exchange's trades to the log. Any number of them share the symbols, each trade once. */
 
+import type { Capture } from '../capture/capture.ts';
 import { topicNames } from '../event-log/topics.ts';
 import { REST_ENDPOINTS, WS_ENDPOINTS } from '../exchange/binance/endpoints.ts';
 import { Metrics } from '../observe/metrics.ts';
@@ -18,11 +19,12 @@ export async function runCapture(options: OptionsByName): Promise<void> {
   const log = await openKafka(values, 'capture');
   const metrics = new Metrics();
   await haveTopics(log, values);
-  let started = false;
-  const health = await serveHealth(values, metrics, () => (started ? null : 'Symbols are being assigned.'));
+  let capture: Capture | null = null;
+  const notReady = (): string | null => (capture?.isReady ? null : 'No symbols are assigned to this process.');
+  const health = await serveHealth(values, metrics, notReady);
   const transport = createNetworkTransport();
   const failed = Promise.withResolvers<never>();
-  const capture = await startCapture({
+  const running = await startCapture({
     values,
     log,
     topics: topicNames(''),
@@ -35,10 +37,10 @@ export async function runCapture(options: OptionsByName): Promise<void> {
     hint: 'the log keeps what came before.',
     fail: failed.reject,
   });
-  started = true;
+  capture = running;
   say(`Capturing; health and metrics on ${health.address}. Ctrl-C stops.`);
   await untilStopped([failed.promise], async () => {
-    await capture.stop();
+    await running.stop();
     await health.close();
     await transport.close();
     await log.close();

@@ -285,6 +285,20 @@ test('no heartbeat before REST has told the last id after a restart, none past a
   assert.equal(epochs.size, 2);
 });
 
+test('capture is ready while partitions are its own, and not before nor after', async () => {
+  const scene = new Scene({ symbols: ['AUSDT'] });
+  await scene.start();
+  await scene.start();
+  const [first, standBy] = scene.captures;
+  assert.deepEqual([first!.isReady, standBy!.isReady], [true, false]);
+  const stopping = first!.stop();
+  assert.equal(first!.isReady, false);
+  await scene.network.drive(stopping);
+  await scene.pass(10);
+  assert.deepEqual([first!.isReady, standBy!.isReady], [false, true]);
+  await scene.network.drive(standBy!.stop());
+});
+
 test('when the log is slow the socket is read more slowly, and nothing is dropped', async () => {
   const scene = new Scene({ symbols: ['AUSDT'] });
   await scene.start();

@@ -1,5 +1,5 @@
 /** An exchange on the virtual transport that does what a test tells it to, and keeps what it was asked. */
-import { startCapture } from '../../src/capture/capture.ts';
+import { type Capture, startCapture } from '../../src/capture/capture.ts';
 import { topicNames, topicSpecs } from '../../src/event-log/topics.ts';
 import type { TradeText } from '../../src/market/records.ts';
 import type { HttpResponse, ServerHandlers, ServerSocket } from '../../src/transport/transport.ts';
@@ -137,6 +137,7 @@ export class Scene {
   readonly log = new MemoryLog({ slowShare: 0 });
   readonly topics = topicNames('');
   readonly told: string[] = [];
+  readonly captures: Capture[] = [];
   readonly exchanges: ScriptedExchange[];
   readonly #options: SceneOptions;
   readonly #clock = this.network.process();
@@ -174,7 +175,7 @@ export class Scene {
         malformed: (reason) => this.told.push(`malformed: ${reason}`),
       },
     });
-    await this.network.drive(starting);
+    this.captures.push(await this.network.drive(starting));
     await this.pass(1);
     return process;
   }
