@@ -8,10 +8,11 @@ import { fileURLToPath } from 'node:url';
 import type { Random } from '../../src/market/random.ts';
 import { processClock } from '../../src/transport/network.ts';
 
-const BIN = fileURLToPath(new URL('../../bin/tapewatch.js', import.meta.url));
+export const BIN = fileURLToPath(new URL('../../bin/tapewatch.js', import.meta.url));
 
 /** From a process's start to its first step, about. */
 const START_MS = 2500;
+const READY_MS = 60_000;
 
 export interface FleetOptions {
   readonly role: 'detect' | 'capture';
@@ -35,6 +36,8 @@ export interface Befallen {
 interface Slot {
   readonly name: string;
   child: ChildProcess;
+  /** Where its health is told, once it has said so. */
+  address: string | null;
   /** What befalls it now is ours: an end is no failure. */
   busy: boolean;
 }
@@ -48,6 +51,7 @@ export class Fleet {
   readonly #killAll = (): void => {
     for (const { child } of this.#slots) child.kill('SIGKILL');
   };
+  #bin = BIN;
   #ending = false;
   #next = 0;
 
@@ -80,22 +84,16 @@ export class Fleet {
     await processClock.sleep(START_MS);
   }
 
-  /** Ends each in turn and starts it anew, as an update does; `between` runs while it is away. */
-  async update(between: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+  /** Ends each in turn and starts it anew, of the build whose command this is; the next one's turn comes when it is ready. */
+  async update(bin: string): Promise<void> {
+    this.#bin = bin;
     for (const slot of [...this.#slots]) {
       slot.busy = true;
       await this.#end(slot.child);
-      await between();
       slot.child = this.#launch(slot);
       slot.busy = false;
-      await processClock.sleep(1500);
+      await ready(slot);
     }
-  }
-
-  async killAll(): Promise<void> {
-    for (const slot of this.#slots) slot.busy = true;
-    await Promise.all(this.#slots.map(({ child }) => this.#gone(child, 'SIGKILL')));
-    this.#slots.length = 0;
   }
 
   async stop(): Promise<void> {
@@ -158,14 +156,16 @@ export class Fleet {
   #launch(slot: Slot): ChildProcess {
     const { role, args, env } = this.#options;
     const out = createWriteStream(join(this.#dir, `${slot.name}.log`), { flags: 'a' });
-    const child = spawn(process.execPath, [BIN, role, '--port', '0', '--instance', slot.name, ...args], {
+    const child = spawn(process.execPath, [this.#bin, role, '--port', '0', '--instance', slot.name, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });
     child.stdout.pipe(out, { end: false });
     let said = '';
+    slot.address = null;
     child.stderr.on('data', (data: Buffer) => {
       said = (said + data.toString()).slice(-600);
+      if (slot.child === child) slot.address ??= /http:\/\/[\d.]+:\d+/.exec(said)?.[0] ?? null;
       out.write(data);
     });
     child.once('exit', (code, signal) => {
@@ -190,4 +190,13 @@ export class Fleet {
     child.kill(signal);
     await exited;
   }
+}
+
+async function ready(slot: Slot): Promise<void> {
+  for (let waited = 0; waited < READY_MS; waited += 100) {
+    const status = slot.address && (await fetch(`${slot.address}/readyz`).catch(() => null))?.status;
+    if (status === 200) return;
+    await processClock.sleep(100);
+  }
+  throw new Error(`${slot.name} is not ready after ${READY_MS / 1000} s.`);
 }

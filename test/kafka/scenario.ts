@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { policyOf } from '../../src/commands/policy.ts';
-import { type KafkaLog, openKafkaLog } from '../../src/event-log/kafka/kafka-log.ts';
+import { openKafkaLog } from '../../src/event-log/kafka/kafka-log.ts';
 import { topicSpecs } from '../../src/event-log/topics.ts';
 import { Random } from '../../src/market/random.ts';
 import { processClock } from '../../src/transport/network.ts';
@@ -34,11 +34,10 @@ export interface Scenario {
   /** What a backtest of the topics gives is wanted, with the activations that stand there; else of the trades alone. */
   readonly ofTopics?: boolean;
   /** What else must be so in the end. */
-  readonly then?: (fleet: Fleet, wanted: Lines) => void;
+  readonly inTheEnd?: (fleet: Fleet, wanted: Lines) => void;
 }
 
 export interface Stage {
-  readonly log: KafkaLog;
   /** Settings by which a process finds this scenario's topics. */
   readonly env: Readonly<Record<string, string>>;
   /** Resolves when this share of the tape has been written. */
@@ -76,10 +75,17 @@ export async function runScenario(t: TestContext, scenario: Scenario): Promise<v
     const writtenShare = async (share: number): Promise<void> => {
       while (sent < share * tape.length) await processClock.sleep(50);
     };
-    const feeding = feed(log, tape, rate, (count) => {
+    const told = (count: number): void => {
       sent = count;
+    };
+    // Whatever befalls, trades come after it.
+    const last = Math.floor(tape.length * 0.95);
+    const feeding = feed(log, tape.slice(0, last), rate, told);
+    const befalling = befall(fleet, { env, written: writtenShare }).then(() => {
+      t.diagnostic(`all had befallen after ${sent} of ${tape.length} trades`);
     });
-    await Promise.all([feeding, befall(fleet, { log, env, written: writtenShare })]);
+    await Promise.all([feeding, befalling]);
+    await feed(log, tape.slice(last), rate);
     await drained(async () => (await log.lag('detect', 'trades')).reduce((sum, { lag }) => sum + lag, 0), 180_000);
   } finally {
     await fleet.stop();
@@ -97,7 +103,7 @@ export async function runScenario(t: TestContext, scenario: Scenario): Promise<v
   assert.ok(count('anomalies') > 10, 'the tape has too few anomalies to prove anything');
   assert.deepEqual(difference, SAME);
   assert.equal(fleet.befallen.ownEnds, 0, 'no process ends by itself');
-  scenario.then?.(fleet, wanted);
+  scenario.inTheEnd?.(fleet, wanted);
   if (!reference) return;
   const { lines, aborted } = writtenByReference(cluster.brokers, prefix);
   t.diagnostic(`the reference client agrees, and passes over ${aborted} aborted records`);
