@@ -26,6 +26,7 @@ export interface ActiveIn {
 export async function putInForce(log: EventLog, topics: TopicNames, options: PolicyOptions): Promise<InForce> {
   const registry = new ModelRegistry(log, topics.models);
   await registry.refresh();
+  const { active: last } = registry;
   const active: (Policy | null)[] = [];
   const shipped = policyOf({});
   for (let partition = 0; partition < (await log.partitions(topics.trades)); partition++) {
@@ -39,8 +40,11 @@ export async function putInForce(log: EventLog, topics: TopicNames, options: Pol
     const path = options.model ?? DEFAULT_MODEL;
     await registry.add(nameOf(path), readArtefactText(path));
   }
-  if (!active.every((other) => isSame(other, policy)))
-    await activate(log, topics, { model: policy.artefact.id, settings: policy.settings });
+  if (active.every((other) => isSame(other, policy))) return { policy, registry };
+  await registry.refresh();
+  // Who has activated something while the tapes were read knew better than what was there before.
+  if (registry.active !== last) return putInForce(log, topics, options);
+  await activate(log, topics, { model: policy.artefact.id, settings: policy.settings });
   return { policy, registry };
 }
 
