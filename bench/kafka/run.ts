@@ -1,17 +1,15 @@
 /**
  * `npm run bench:kafka`: detect on one real broker with everything on (transactions, snapshots, bars): trades a second and
- * CPU with its shares, the time from append to anomaly at two rates, and the time to restore 500 symbols after kill -9.
+ * CPU with its shares, the time from append to anomaly at two rates, the time to restore 500 symbols after kill -9, and how
+ * long partitions stand still when processes come and go. `node bench/kafka/run.ts latency` runs one of them.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { policyOf } from '../../src/commands/policy.ts';
 import type { EventLog, GroupMember } from '../../src/event-log/event-log.ts';
 import { type KafkaLog, openKafkaLog } from '../../src/event-log/kafka/kafka-log.ts';
-import { topicNames, topicSpecs } from '../../src/event-log/topics.ts';
+import { topicNames } from '../../src/event-log/topics.ts';
 import type { Anomaly, TradeText } from '../../src/market/records.ts';
 import { ModelRegistry } from '../../src/model/registry.ts';
 import { DetectionService } from '../../src/pipeline/detection-service.ts';
@@ -19,51 +17,20 @@ import { processClock } from '../../src/transport/network.ts';
 import { noBroker, someBroker } from '../../test/kafka/broker.ts';
 import { drained, feed, tapeOf } from '../../test/kafka/tape.ts';
 import { partsOf } from './parts.ts';
+import { BUDGET, behind, detect, end, fresh, PARTITIONS } from './stage.ts';
+import { standstill } from './standstill.ts';
 
-const BIN = fileURLToPath(new URL('../../bin/tapewatch.js', import.meta.url));
-const PARTITIONS = 12;
-const BUDGET = '24';
 const print = (line: string): boolean => process.stdout.write(`${line}\n`);
-
-interface Bench {
-  readonly brokers: readonly string[];
-  readonly prefix: string;
-  readonly log: KafkaLog;
-}
-
-async function fresh(brokers: readonly string[], name: string): Promise<Bench> {
-  const prefix = `bench-${process.pid}-${name}.`;
-  const log = await openKafkaLog({ brokers, clientId: 'bench', prefix });
-  await log.ensureTopics(topicSpecs({ prefix: '', partitions: PARTITIONS, retentionMs: null }));
-  return { brokers, prefix, log };
-}
-
-const behind = async (log: KafkaLog): Promise<number> =>
-  (await log.lag('detect', 'trades')).reduce((sum, { lag }) => sum + lag, 0);
-
-function detect({ brokers, prefix }: Bench, node: readonly string[] = []): ChildProcess {
-  const env = { ...process.env, TAPEWATCH_KAFKA: brokers.join(','), TAPEWATCH_KAFKA_PREFIX: prefix };
-  return spawn(process.execPath, [...node, BIN, 'detect', '--port', '0', '--budget', BUDGET], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env,
-  });
-}
-
-async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-  const exited = once(child, 'exit');
-  child.kill(signal);
-  await exited;
-}
 
 /** A backlog drained by one process. */
 async function throughput(brokers: readonly string[], trades: number): Promise<void> {
   const bench = await fresh(brokers, 'throughput');
   await feed(bench.log, tapeOf({ seed: 1, symbols: 200, trades }), Number.POSITIVE_INFINITY);
   const dir = mkdtempSync(join(tmpdir(), 'tapewatch-profile-'));
-  const child = detect(bench, ['--cpu-prof', `--cpu-prof-dir=${dir}`]);
+  const child = detect(bench, { node: ['--cpu-prof', `--cpu-prof-dir=${dir}`] });
   while ((await bench.log.committed('detect', 'trades', 0)) === null) await processClock.sleep(20);
-  const [began, left] = [performance.now(), await behind(bench.log)];
-  await drained(() => behind(bench.log), 600_000);
+  const [began, left] = [performance.now(), await behind(bench)];
+  await drained(() => behind(bench), 600_000);
   const seconds = (performance.now() - began) / 1000;
   await end(child);
   const parts = [...partsOf(dir)].filter(([part]) => part !== 'idle');
@@ -88,7 +55,7 @@ async function latency(brokers: readonly string[], rate: number, trades: number)
   const half = Math.floor(tape.length / 2);
   const child = detect(bench);
   await feed(bench.log, tape.slice(0, half), Number.POSITIVE_INFINITY);
-  await drained(() => behind(bench.log), 600_000);
+  await drained(() => behind(bench), 600_000);
   const { end: from } = await bench.log.bounds('anomalies', 0);
   const stop = new AbortController();
   const seen = new Map<string, number>();
@@ -109,7 +76,7 @@ async function latency(brokers: readonly string[], rate: number, trades: number)
   const began = performance.now();
   await feedTimed(writer, rest, rate, appendedAt);
   const offered = rest.length / ((performance.now() - began) / 1000);
-  await drained(() => behind(bench.log), 120_000);
+  await drained(() => behind(bench), 120_000);
   await processClock.sleep(500);
   stop.abort();
   await reading;
@@ -160,7 +127,7 @@ async function restore(brokers: readonly string[], trades: number): Promise<void
   const early = tape.length - 80_000;
   await feed(bench.log, tape.slice(0, early), Number.POSITIVE_INFINITY);
   await feed(bench.log, tape.slice(early), 2000);
-  await drained(() => behind(bench.log), 600_000);
+  await drained(() => behind(bench), 600_000);
   await end(child, 'SIGKILL');
   const log = await openKafkaLog({ brokers, clientId: 'bench-restore', prefix: bench.prefix });
   let [assigned, ready, replayed, partitions] = [0, 0, 0, 0];
@@ -226,7 +193,7 @@ if (missing) {
 }
 const cluster = await someBroker();
 print(
-  `Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model}; one Apache Kafka broker on the same machine, ${PARTITIONS} partitions`,
+  `${new Date().toISOString()}, load ${loadavg()[0]!.toFixed(1)}, Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model}; one Apache Kafka broker on the same machine, ${PARTITIONS} partitions`,
 );
 const wanted = process.argv.slice(2);
 const chosen = (name: string): boolean => wanted.length === 0 || wanted.includes(name);
@@ -239,5 +206,6 @@ if (chosen('restore')) {
   await restore(cluster.brokers, 200_000);
   await restore(cluster.brokers, 1_000_000);
 }
+if (chosen('standstill')) await standstill(cluster.brokers, print);
 await cluster.stop();
 process.exit(0);
