@@ -20,6 +20,7 @@ if (docker) Object.assign(process.env, docker.environment);
 
 const proved: string[] = [];
 const notProved: string[] = [];
+const reported: string[] = [];
 const tests = run({
   files,
   concurrency: 1,
@@ -33,6 +34,10 @@ tests.on('test:pass', ({ name, skip, todo, details }) => {
   if (reason === undefined) proved.push(name);
   else notProved.push(`${name}: ${reason === true ? 'skipped' : reason}`);
 });
+tests.on('test:diagnostic', ({ message, nesting }) => {
+  // The runner's own counts are at the top level as well.
+  if (nesting > 0) reported.push(message);
+});
 tests.on('test:fail', ({ name, details }) => {
   process.exitCode = 1;
   if (details.type !== 'suite') notProved.push(`${name}: FAILED`);
@@ -44,4 +49,8 @@ await new Promise((done) => tests.once('end', done));
 await docker?.stop();
 const list = (title: string, lines: readonly string[]): string =>
   lines.length === 0 ? '' : `\n${title}\n${lines.map((line) => `  ${line}\n`).join('')}`;
-process.once('exit', () => process.stdout.write(list('Proved here:', proved) + list('Not proved here:', notProved)));
+process.once('exit', () =>
+  process.stdout.write(
+    list('Proved here:', proved) + list('Measured here:', reported) + list('Not proved here:', notProved),
+  ),
+);
