@@ -33,7 +33,9 @@ export function detailOf(summary: string): string {
 
 /** The same at a glance: `38× volume` for 38 times the usual volume, a minus sign for a minus. */
 export function briefOf(summary: string): string {
-  return detailOf(summary).replaceAll(' times the usual', '×').replace(/(^|[ (])-(?=\d)/g, '$1−');
+  return detailOf(summary)
+    .replaceAll(' times the usual', '×')
+    .replace(/(^|[ (])-(?=\d)/g, '$1−');
 }
 
 /** A length of time in one unit: 45 s, 12 min, 3 h, 5 d, 2 y. */
