@@ -63,11 +63,19 @@ function SymbolHead({ symbol, interval_s }: { readonly symbol: string; readonly 
           <span class="big">{price(row.price, decimalsOf(row.price))}</span>
           <span class={change(row) >= 0 ? 'up' : 'down'}>{percent(change(row))} 1 h</span>
           <span class="fact">
-            <i>as odd as once in</i> <b class={`odd-text-${oddStep(share)}`}>{rarity(row.score)}</b>
+            {row.score > 0 ? (
+              <>
+                <i>seen once in</i> <b class={`odd-text-${oddStep(share)}`}>{rarity(row.score)}</b>
+              </>
+            ) : (
+              <i>as usual</i>
+            )}
           </span>
-          <span class="fact">
-            <i>alerts at</i> {rarity(row.level)}
-          </span>
+          {row.level > 0 && (
+            <span class="fact">
+              <i>alerts from</i> {rarity(row.level)}
+            </span>
+          )}
           {now - row.timestamp > 5000 && (
             <span class="fact">
               <i>last trade</i> {ago(row.timestamp, now)}
