@@ -26,12 +26,8 @@ const OVERSPENT_PRIOR = 8;
 /** A "not interesting" makes a kind of a symbol rarer by this factor, forgotten as the counts are. */
 const FEEDBACK_STEP: number = log(4);
 const FEEDBACK_MAX: number = 4 * FEEDBACK_STEP;
-/**
- * What comes this much more often than the opening level still belongs to an open incident (ln of the factor), but not what
- * comes every few hours: an incident has to end.
- */
-const HOLD: number = log(6);
-const HOLD_LEAST: number = log(4 * 3600);
+/** What is as rare as this (ln of a return period) keeps an open incident open; not what comes more often: it has to end. */
+const HOLD: number = log(4 * 3600);
 export const WARNING_LOG_PERIOD: number = log(4 * DAY_S);
 export const CRITICAL_LOG_PERIOD: number = log(40 * DAY_S);
 
@@ -86,8 +82,7 @@ export class CalibratedScores {
 
   /** Raw score at or above which a kind keeps an open incident open. */
   holdLevel(kind: number): number {
-    const opening = this.openLogPeriod;
-    const hold = Math.max(opening - HOLD, Math.min(opening, HOLD_LEAST));
+    const hold = Math.min(this.openLogPeriod, HOLD);
     return this.#tails[kind]!.rawAt(hold - SHARE[kind]! + this.#penalty[kind]!);
   }
 
