@@ -23,6 +23,12 @@ const ACCOUNT_FACTOR = 4;
  */
 const UNSPENT_PRIOR = 0.3;
 const OVERSPENT_PRIOR = 8;
+/**
+ * A young symbol has not shown its day: what opens an incident has to be rarer by one more than this, s, over the time
+ * observed (at least the first hour, in which nothing alerts).
+ */
+const YOUNG_S = 1600;
+const YOUNGEST_S = 3600;
 /** A "not interesting" makes a kind of a symbol rarer by this factor, forgotten as the counts are. */
 const FEEDBACK_STEP: number = log(4);
 const FEEDBACK_MAX: number = 4 * FEEDBACK_STEP;
@@ -141,7 +147,8 @@ export class CalibratedScores {
     const prior = opened > asked ? OVERSPENT_PRIOR : UNSPENT_PRIOR;
     const account = (opened + prior) / (asked + prior);
     const factor = Math.min(ACCOUNT_FACTOR, Math.max(1 / ACCOUNT_FACTOR, account));
-    const raw = this.#union.rawAt(log((DAY_S * PEAKS_OPEN * factor) / settings.budget));
+    const young = 1 + YOUNG_S / Math.max(YOUNGEST_S, exposure);
+    const raw = this.#union.rawAt(log((DAY_S * PEAKS_OPEN * factor * young) / settings.budget));
     const opening = (raw - 1) * 2 + UNION_BASE;
     this.#levels[KIND_COUNT] = opening;
     for (let k = 0; k < KIND_COUNT; k++)
