@@ -88,8 +88,11 @@ export class CalibratedScores {
 
   /** Raw score at or above which a kind keeps an open incident open. */
   holdLevel(kind: number): number {
-    const hold = Math.min(this.openLogPeriod, HOLD);
-    return this.#tails[kind]!.rawAt(hold - SHARE[kind]! + this.#penalty[kind]!);
+    return this.#tails[kind]!.rawAt(this.#holdLogPeriod - SHARE[kind]! + this.#penalty[kind]!);
+  }
+
+  get #holdLogPeriod(): number {
+    return Math.min(this.openLogPeriod, HOLD);
   }
 
   logPeriod(kind: number, raw: number): number {
@@ -113,13 +116,14 @@ export class CalibratedScores {
   countSecond(top: Float64Array, second: number, trades: boolean): number {
     let longest = 0;
     let rarest = 0;
+    const hold = this.#holdLogPeriod;
     for (let k = 0; k < TRADE_KINDS; k++) {
       // Most seconds are below the grid, and need no logarithm to know it.
       if (top[k]! < GRID_STRENGTH[k]! || (NEEDS_TRADES[k] && !trades)) continue;
       const raw = rawOf(k, top[k]!);
       const period = this.#tails[k]!.logPeriod(raw) + SHARE[k]!;
       if (period > longest) longest = period;
-      rarest = Math.max(rarest, this.#tails[k]!.logRarity(raw) + SHARE[k]!);
+      rarest = Math.max(rarest, this.#tails[k]!.logRarity(raw, hold - SHARE[k]!) + SHARE[k]!);
       this.#tails[k]!.count(raw, second, 1);
     }
     const union = unionRaw(longest);
