@@ -206,7 +206,7 @@ function AlertRow({
   return (
     <tr class={acknowledged || dismissed ? 'seen' : ''}>
       <td class="number">
-        <span class="muted wide">{day(opened)} </span>
+        {day(opened) !== day(now) && <span class="muted wide">{day(opened)} </span>}
         {clock(opened)}
       </td>
       <td>

@@ -299,9 +299,7 @@ function Trades({ trades, anomaly }: { readonly trades: readonly Trade[]; readon
   const largest = Math.max(...shown.map(({ price: at, volume }) => at * volume), 0);
   return (
     <section class="card trades-card" aria-label="The trades">
-      <h2>
-        The trades <span class="muted">{shown.length < all ? `the last ${shown.length} of ${all}` : all}</span>
-      </h2>
+      <h2>{shown.length < all ? `The last ${shown.length} of its ${all} trades` : `Its ${all} trades`}</h2>
       <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of trades">
         <table class="trades-table">
           <thead>
