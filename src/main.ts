@@ -177,6 +177,10 @@ program
   .option('--seed <n>', 'the same seed gives the same market', '1')
   .option('--speed <n>', 'simulated seconds a second', '1')
   .option('--symbols <n>', 'number of symbols', '10')
+  .option(
+    '--since <time>',
+    'it has traded since then (within a day), and goes on by the clock, an anomaly each half minute',
+  )
   .option('--trades <n>', 'end after so many trades')
   .option('--tape <files...>', 'serve these tapes instead of the market model')
   .option('--fault <list>', 'faults by simulated second: cut@60,hole@90:5,…', '')

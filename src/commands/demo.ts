@@ -3,11 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TapewatchError } from '../market/error.ts';
-import type { TradeText } from '../market/records.ts';
 import { startExchange } from '../simulator/exchange-server.ts';
-import { Market } from '../simulator/market-model.ts';
 import { networkHost } from '../transport/network.ts';
 import { runLive } from './live.ts';
+import { marketSince, QUIET_S } from './simulated-market.ts';
 import { type StartCommand, settingsOf } from './start.ts';
 
 export interface DemoCommand extends StartCommand {
@@ -16,12 +15,6 @@ export interface DemoCommand extends StartCommand {
 }
 
 const SYMBOLS = 10;
-/** The market has traded this long when the demo begins, so that nobody waits for detectors to warm up. */
-const BEFORE_S = 4500;
-const FIRST_ANOMALY_S = 12;
-const ANOMALY_EVERY_S = 30;
-/** Between two of one symbol: each is to be a story of its own. */
-const CALM_S = 120;
 const DEMO_BUDGET = '24';
 
 export async function runDemo(options: DemoCommand, version: string): Promise<void> {
@@ -29,32 +22,8 @@ export async function runDemo(options: DemoCommand, version: string): Promise<vo
   const speed = Number(options.speed);
   if (!Number.isInteger(seed) || !(speed > 0))
     throw new TapewatchError('usage', '--seed must be a whole number, --speed a number above 0.');
-  let startMs = Date.now();
-  const market = new Market({
-    seed,
-    symbols: SYMBOLS,
-    startMs: startMs - BEFORE_S * 1000,
-    quiet_s: BEFORE_S + FIRST_ANOMALY_S * speed,
-    every_s: ANOMALY_EVERY_S * speed,
-    calm_s: CALM_S,
-  });
-  const before: TradeText[] = [];
-  // Its past ends when it has been made, not when that began: what the demo shows is then as late as it really is.
-  for (let more = market.next(startMs); more.length > 0; more = market.next(startMs)) {
-    for (const trade of more) before.push(trade);
-    startMs = Date.now();
-  }
-  const exchange = await startExchange({
-    host: networkHost,
-    port: 0,
-    symbols: market.symbols.map(({ name }) => name),
-    startMs,
-    speed,
-    faults: [],
-    waits: false,
-    before,
-    source: (untilMs) => market.next(untilMs),
-  });
+  const market = marketSince({ seed, symbols: SYMBOLS, sinceMs: Date.now() - QUIET_S * 1000, speed });
+  const exchange = await startExchange({ host: networkHost, port: 0, faults: [], ...market });
   // A demo starts anew each time: its market is not that of the day before.
   const scratch = options.data === undefined ? mkdtempSync(join(tmpdir(), 'tapewatch-demo-')) : null;
   try {
@@ -65,7 +34,7 @@ export async function runDemo(options: DemoCommand, version: string): Promise<vo
       policy: { ...options, budget: options.budget ?? DEMO_BUDGET },
       wsEndpoints: [exchange.wsUrl],
       restEndpoints: [exchange.httpUrl],
-      symbols: market.symbols.map(({ name }) => name),
+      symbols: market.symbols,
       json: options.json ?? false,
       hint: 'the simulated exchange should be back at once.',
     });

@@ -3,13 +3,14 @@ import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { TapewatchError } from '../market/error.ts';
 import { isTrade, type TradeText } from '../market/records.ts';
 import { readSettings } from '../settings.ts';
-import { startExchange } from '../simulator/exchange-server.ts';
+import { type ExchangeOptions, startExchange } from '../simulator/exchange-server.ts';
 import { parseFaults } from '../simulator/faults.ts';
 import { Market, type MarketOptions } from '../simulator/market-model.ts';
 import { NdjsonWriter } from '../tape-files/ndjson-writer.ts';
 import { readTape } from '../tape-files/tape.ts';
 import { networkHostAt } from '../transport/network.ts';
 import { Progress, print, say } from './output.ts';
+import { marketSince } from './simulated-market.ts';
 
 export interface SimulateCommand {
   readonly port: string;
@@ -17,6 +18,7 @@ export interface SimulateCommand {
   readonly seed: string;
   readonly speed: string;
   readonly symbols: string;
+  readonly since?: string;
   readonly trades?: string;
   readonly tape?: readonly string[];
   readonly fault: string;
@@ -34,18 +36,22 @@ export async function runSimulate(options: SimulateCommand): Promise<void> {
   const trades = options.trades === undefined ? null : whole(options.trades, '--trades', 1, 1e9);
   if (options.out !== undefined)
     return writeMarket(options, { seed, symbols: count, startMs: START_MS, anomalies }, trades ?? 1_000_000);
+  const speed = speedOf(options.speed);
   const source = options.tape
     ? await tapeSource(options.tape)
-    : marketSource({ seed, symbols: count, startMs: START_MS, anomalies }, trades);
+    : options.since !== undefined
+      ? sinceSource(options.since, seed, count, speed)
+      : marketSource({ seed, symbols: count, startMs: START_MS, anomalies }, trades);
   const exchange = await startExchange({
     host: networkHostAt(readSettings({ host: options.host })['host'] as string),
     port: whole(options.port, '--port', 0, 65_535),
-    speed: speedOf(options.speed),
+    speed,
     faults: parseFaults(options.fault),
     ...source,
   });
   await print(`${JSON.stringify({ ws: exchange.wsUrl, rest: exchange.httpUrl, symbols: source.symbols })}\n`);
-  say('Waiting for the first subscriber to all symbols; Ctrl-C stops.');
+  if (options.since === undefined) say('Waiting for the first subscriber to all symbols; Ctrl-C stops.');
+  else say('Trading by the clock; Ctrl-C stops.');
   await new Promise<void>((resolve) => {
     const alive = setInterval(() => undefined, 1000);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -58,10 +64,20 @@ export async function runSimulate(options: SimulateCommand): Promise<void> {
   await exchange.stop();
 }
 
-interface Source {
-  readonly symbols: readonly string[];
-  readonly startMs: number;
-  readonly source: (untilMs: number) => readonly TradeText[] | null;
+type Source = Omit<ExchangeOptions, 'host' | 'port' | 'speed' | 'faults'>;
+
+const SINCE_MAX_MS = 86_400_000;
+
+/** @throws TapewatchError `usage`. */
+function sinceSource(text: string, seed: number, symbols: number, speed: number): Source {
+  const sinceMs = Date.parse(text);
+  const age = Date.now() - sinceMs;
+  if (!(age >= 0 && age <= SINCE_MAX_MS))
+    throw new TapewatchError(
+      'usage',
+      `--since is ${text}: it must be a time within the last day, as 2026-01-05T12:00Z.`,
+    );
+  return marketSince({ seed, symbols, sinceMs, speed });
 }
 
 function marketSource(options: MarketOptions, limit: number | null): Source {

@@ -1,6 +1,5 @@
 /** Every metric there is. Prefix tapewatch_, base units, bounded labels. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { SeriesHistogram } from './series-histogram.ts';
 
 /** Series of anomalies_total: beyond this many the symbol is called "other". */
 const ANOMALY_SERIES_MAX = 2000;
@@ -14,9 +13,9 @@ export class Metrics {
   readonly registry: Registry = new Registry();
   readonly trades: Counter<'exchange'>;
   readonly scoredTrades: Counter;
-  readonly httpSeconds: SeriesHistogram<'method' | 'route' | 'status'>;
-  readonly httpRequestBytes: SeriesHistogram<'method' | 'route'>;
-  readonly httpResponseBytes: SeriesHistogram<'method' | 'route'>;
+  readonly httpSeconds: Histogram<'method' | 'route' | 'status'>;
+  readonly httpRequestBytes: Histogram<'method' | 'route'>;
+  readonly httpResponseBytes: Histogram<'method' | 'route'>;
   readonly httpInFlight: Gauge;
   readonly scoreSeconds: Histogram;
   readonly alertLatency: Histogram;
@@ -53,20 +52,20 @@ export class Metrics {
       labelNames: ['symbol', 'kind', 'severity'],
       registers,
     });
-    this.httpSeconds = new SeriesHistogram({
+    this.httpSeconds = new Histogram({
       name: 'tapewatch_http_request_duration_seconds',
       help: 'Time to answer a request.',
       labelNames: ['method', 'route', 'status'],
-      buckets: HTTP_SECONDS,
-      registry: this.registry,
+      buckets: [...HTTP_SECONDS],
+      registers,
     });
-    const sizes = { labelNames: ['method', 'route'] as const, buckets: SIZE_BYTES, registry: this.registry };
-    this.httpRequestBytes = new SeriesHistogram({
+    const sizes = { labelNames: ['method', 'route'] as const, buckets: [...SIZE_BYTES], registers };
+    this.httpRequestBytes = new Histogram({
       name: 'tapewatch_http_request_size_bytes',
       help: 'Bodies of requests.',
       ...sizes,
     });
-    this.httpResponseBytes = new SeriesHistogram({
+    this.httpResponseBytes = new Histogram({
       name: 'tapewatch_http_response_size_bytes',
       help: 'Bodies of answers.',
       ...sizes,

@@ -19,6 +19,8 @@ export interface MarketOptions {
   readonly symbols: number;
   /** Simulated time of the first order, ms since the epoch. */
   readonly startMs: number;
+  /** Id of each symbol's first trade. */
+  readonly firstId?: number;
   /** `some` (the default): now and then one, somewhere; `plan`: every kind in every size, for benches. */
   readonly anomalies?: 'some' | 'plan' | 'none';
   /** Quiet time before the first anomaly, s. */
@@ -66,11 +68,11 @@ export class Market {
   readonly #heap: State[];
 
   constructor(options: MarketOptions) {
-    const { seed, startMs } = options;
+    const { seed, startMs, firstId = 1_000_000 } = options;
     this.symbols = simulatedSymbols(options.symbols);
     this.#draws = new Draws(seed);
     this.#common = new CommonFactor(this.#draws, startMs / 1000);
-    this.#states = this.symbols.map((spec) => this.#begin(spec, startMs));
+    this.#states = this.symbols.map((spec) => this.#begin(spec, startMs, firstId));
     this.#heap = [...this.#states];
     this.#heapify();
     this.#schedule = scheduleOf(options);
@@ -95,7 +97,7 @@ export class Market {
     return trades;
   }
 
-  #begin(spec: SimulatedSymbol, startMs: number): State {
+  #begin(spec: SimulatedSymbol, startMs: number, firstId: number): State {
     const draws = this.#draws;
     const startUs = startMs * 1000;
     const usualUs = startUs + Math.round((draws.exponential() / spec.rate) * 1e6);
@@ -106,7 +108,7 @@ export class Market {
       mood: new Mood(draws, startMs / 1000),
       hour: new Hour(),
       unit: 10 ** (-spec.tickDecimals - spec.lotDecimals),
-      id: 1_000_000,
+      id: firstId,
       usualUs,
       nextUs: usualUs,
       lastUs: startUs,

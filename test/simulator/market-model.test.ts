@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import { type MarketSince, marketSince } from '../../src/commands/simulated-market.ts';
 import { encodeTrade } from '../../src/market/codec.ts';
 import { Random } from '../../src/market/random.ts';
 import type { TradeText } from '../../src/market/records.ts';
@@ -194,3 +195,23 @@ function correlation(a: readonly number[], b: readonly number[]): number {
   const [mx, my] = [mean(x), mean(y)];
   return mean(x.map((value, i) => (value - mx) * (y[i]! - my))) / (deviation(x) * deviation(y));
 }
+
+test(`a market begun again since the same time goes on with the same trades; one begun later has higher ids (seed ${SEED})`, () => {
+  const sinceMs = Date.now() - 1200_000;
+  const until = Date.now() + 5000;
+  const trades = (options: MarketSince): TradeText[] => {
+    const { before = [], source } = marketSince(options);
+    const all = [...before];
+    for (let more = source(until); more && more.length > 0; more = source(until)) all.push(...more);
+    return all;
+  };
+  const options = { seed: SEED, symbols: 5, sinceMs, speed: 1 };
+  const first = trades(options);
+  assert.ok(first.length > 1000);
+  assert.equal(hash(trades(options)), hash(first));
+  const later = trades({ ...options, sinceMs: sinceMs + 600_000 });
+  for (const symbol of new Set(first.map((trade) => trade.symbol)))
+    assert.ok(
+      later.find((trade) => trade.symbol === symbol)!.id > first.findLast((trade) => trade.symbol === symbol)!.id,
+    );
+});
