@@ -18,6 +18,7 @@ export type Measure =
 export interface TapeMeasured {
   readonly path: string;
   readonly trades: number;
+  /** From the second of the first trade to that of the last, both counted. */
   readonly days: number;
   /** By budget, as text. */
   readonly anomalies: Readonly<Record<string, readonly Anomaly[]>>;
@@ -71,7 +72,7 @@ async function measureTape(path: string, budgets: readonly number[]): Promise<Ta
   return {
     path,
     trades: result.trades,
-    days: (to - from) / 86_400_000,
+    days: (Math.floor(to / 1000) - Math.floor(from / 1000) + 1) / 86_400,
     anomalies: Object.fromEntries(budgets.map((budget, i) => [String(budget), lists[i]!])),
   };
 }

@@ -5,7 +5,7 @@ import { address, hrefOf, setQuery } from './address.ts';
 import { acknowledge, dismiss, type Incident, incidents, loadMore, nextCursor, ring } from './alerts.ts';
 import { now, tick } from './market.ts';
 import { popups, sound } from './preferences.ts';
-import { ago, arrowOf, clock, day, detailOf, kindName, onceIn, SEVERITY_RANK } from './words.ts';
+import { ago, arrowOf, briefOf, clock, day, kindName, onceIn, SEVERITY_RANK } from './words.ts';
 import { TokenForm, useWrite } from './write.tsx';
 
 const NARROW_MAX = 100;
@@ -44,7 +44,7 @@ function FeedItem({ incident }: { readonly incident: Incident }) {
         </span>
         <span class="feed-main">
           <b>{symbol}</b> {kindName(worst.kind)}
-          <span class="muted">{detailOf(worst.summary)}</span>
+          <span class="muted">{briefOf(worst.summary)}</span>
         </span>
         <span class="feed-time">
           {clock(first.timestamp)}
@@ -206,7 +206,7 @@ function AlertRow({
   return (
     <tr class={acknowledged || dismissed ? 'seen' : ''}>
       <td class="number">
-        <span class="muted wide">{day(opened)} </span>
+        {day(opened) !== day(now) && <span class="muted wide">{day(opened)} </span>}
         {clock(opened)}
       </td>
       <td>
@@ -228,9 +228,11 @@ function AlertRow({
         <span class={`badge ${worst.severity}`}>{worst.severity}</span>
       </td>
       <td class="wide muted">{onceIn(worst.return_period_s)}</td>
-      <td class="wide muted">{detailOf(worst.summary)}</td>
+      <td class="wide muted">{briefOf(worst.summary)}</td>
       <td class="actions">
-        {!acknowledged && (
+        {acknowledged ? (
+          <span class="muted">acknowledged</span>
+        ) : (
           <button
             type="button"
             onClick={() => run(() => acknowledge(incident))}

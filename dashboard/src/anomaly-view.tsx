@@ -32,6 +32,8 @@ interface Evidence {
 }
 
 const TRADES_SHOWN = 200;
+/** Length of a candle around an anomaly, s. */
+const AROUND_S = 5;
 
 export function AnomalyView({ id }: { readonly id: string }) {
   const evidence = useSignal<Evidence | null>(null);
@@ -70,21 +72,23 @@ function Explained({ anomaly, story, trades, bars }: Evidence) {
           {way !== 'none' && <span class={way}>{way}</span>}
         </h1>
         <span class={`badge ${severity}`}>{severity}</span>
-        <span class="fact">
-          {day(timestamp)} {clockFine(timestamp)} UTC
-        </span>
         <Actions anomaly={anomaly} />
       </header>
       <div class="anomaly-body">
         <p class="lead">
           {words?.sentence ?? anomaly.summary} <b>This is seen here {onceIn(anomaly.return_period_s)}.</b>
-          <span class="muted summary">{detailOf(anomaly.summary)}</span>
+          <span class="muted summary">
+            <time dateTime={new Date(timestamp).toISOString()}>
+              {day(timestamp)} {clockFine(timestamp)} UTC
+            </time>
+            <span>{detailOf(anomaly.summary)}</span>
+          </span>
         </p>
         <Comparison anomaly={anomaly} />
         <section class="card chart-card" aria-label="Around it">
           <h2>Ten minutes around it</h2>
           {around.length > 0 ? (
-            <Chart symbol={symbol} interval_s={around.length > 300 ? 5 : 1} anomalies={marked} bars={around} />
+            <Chart symbol={symbol} interval_s={AROUND_S} anomalies={marked} bars={around} />
           ) : (
             <p class="empty">Bars of that time are no longer at hand.</p>
           )}
@@ -295,9 +299,7 @@ function Trades({ trades, anomaly }: { readonly trades: readonly Trade[]; readon
   const largest = Math.max(...shown.map(({ price: at, volume }) => at * volume), 0);
   return (
     <section class="card trades-card" aria-label="The trades">
-      <h2>
-        The trades <span class="muted">{shown.length < all ? `the last ${shown.length} of ${all}` : all}</span>
-      </h2>
+      <h2>{shown.length < all ? `The last ${shown.length} of its ${all} trades` : `Its ${all} trades`}</h2>
       <div class="table-scroll" tabIndex={0} role="region" aria-label="Table of trades">
         <table class="trades-table">
           <thead>

@@ -7,7 +7,7 @@ import { incidents } from './alerts.ts';
 import { AnomalyView } from './anomaly-view.tsx';
 import { Banners, HealthView, overall } from './health-view.tsx';
 import { MarketStrip, MarketView } from './market-view.tsx';
-import { isDark, theme } from './preferences.ts';
+import { isDark, isNarrow, theme } from './preferences.ts';
 import { INTERVALS, SymbolView } from './symbol-view.tsx';
 import { WatchList } from './watch-list.tsx';
 
@@ -32,7 +32,7 @@ export function App() {
         href="#main"
         onClick={(event) => {
           event.preventDefault();
-          document.getElementById('main')?.focus();
+          document.getElementById(isNarrow.value && place.view === 'watch' ? 'symbols' : 'main')?.focus();
         }}
       >
         To the view

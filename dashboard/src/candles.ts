@@ -92,6 +92,16 @@ export class CandleRow {
     return older.length;
   }
 
+  /** Starts of the candles that are missing between the first and the last, since nothing traded. */
+  pauses(): number[] {
+    const missing: number[] = [];
+    for (let i = 1; i < this.#candles.length; i++) {
+      const { time } = this.#candles[i]!;
+      for (let t = this.#candles[i - 1]!.time + this.#interval_s; t < time; t += this.#interval_s) missing.push(t);
+    }
+    return missing;
+  }
+
   /** Index of the candle that starts at `time`, null where there is none. */
   indexOf(time: number): number | null {
     const at = this.#below(time);

@@ -26,6 +26,8 @@ export function Chart({ symbol, interval_s, anomalies, bars }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<PriceChart | null>(null);
   const point = useSignal<Candle | null>(null);
+  /** What the legend tells while the crosshair is nowhere. */
+  const last = useSignal<Candle | null>(null);
   const spoken = useSignal('');
   const fault = useSignal('');
   useEffect(() => {
@@ -39,11 +41,15 @@ export function Chart({ symbol, interval_s, anomalies, bars }: ChartProps) {
     });
     chart.current = made;
     made.setAnomalies(anomalies);
+    const drawn = (): void => {
+      last.value = made.last;
+    };
     const stop = bars
       ? showAlone(made, bars)
-      : follow(made, symbol, interval_s, (text) => {
+      : follow(made, symbol, interval_s, drawn, (text) => {
           fault.value = text;
         });
+    drawn();
     const unpaint = isDark.subscribe(() => made.paint());
     return () => {
       unpaint();
@@ -77,7 +83,7 @@ export function Chart({ symbol, interval_s, anomalies, bars }: ChartProps) {
   };
   return (
     <div class="chart-frame">
-      <Legend candle={point.value} />
+      <Legend candle={point.value ?? last.value} />
       {fault.value && <p class="empty">{fault.value}</p>}
       <div
         class="chart"
@@ -124,7 +130,13 @@ function showAlone(chart: PriceChart, bars: readonly Bar[]): () => void {
 }
 
 /** Loads what there is and goes on with what comes; bars that come meanwhile are kept. */
-function follow(chart: PriceChart, symbol: string, interval_s: number, fail: (text: string) => void): () => void {
+function follow(
+  chart: PriceChart,
+  symbol: string,
+  interval_s: number,
+  drawn: () => void,
+  fail: (text: string) => void,
+): () => void {
   let loaded = false;
   let bars: Bar[] = [];
   let trades: Trade[] = [];
@@ -134,6 +146,7 @@ function follow(chart: PriceChart, symbol: string, interval_s: number, fail: (te
     if (!loaded) return;
     if (bars.length > 0) chart.takeBars(bars);
     if (trades.length > 0) chart.takeTrades(trades);
+    drawn();
     bars = [];
     trades = [];
   }, REDRAW_MS);
@@ -142,6 +155,7 @@ function follow(chart: PriceChart, symbol: string, interval_s: number, fail: (te
     (before) => {
       loaded = true;
       chart.setBars(before);
+      drawn();
       if (before.length > 0) fail('');
     },
     (error: unknown) => {

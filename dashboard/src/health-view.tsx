@@ -72,7 +72,7 @@ function lines(): readonly Line[] {
           ? 'Captured by another process.'
           : isFeedLost(at)
             ? 'Lost: no connection to the exchange stands. What is missed will be fetched when it is back.'
-            : `${connected} of ${feed.connections.length} connections stand${at.rate === null ? '' : `, ${short(Math.round(at.rate))} trades a second`}.`,
+            : `${connectedWords(connected, feed.connections.length)}${at.rate === null ? '' : `, ${short(Math.round(at.rate))} trades a second`}.`,
       ...(feed.lastTradeAt === null ? {} : { note: `Last trade came ${ago(feed.lastTradeAt, at.at)}.` }),
     },
     {
@@ -107,6 +107,12 @@ function lines(): readonly Line[] {
     { name: 'Model', state: 'good', text: model ? model.slice(0, 23) : 'The one shipped.' },
     { name: 'Memory of the server', state: 'good', text: `${short(memory_bytes / 1e6)} MB` },
   ];
+}
+
+function connectedWords(connected: number, all: number): string {
+  return connected === all
+    ? `Connected to the exchange${all > 1 ? ` ${all} times over` : ''}`
+    : `Only ${connected} of ${all} connections to the exchange stand`;
 }
 
 /** Feed lost, exchange halted and server gone are three different things, and look and read so. */

@@ -11,6 +11,8 @@ import { followTrades, run } from './stream.ts';
 import './style.css';
 
 const RETRY_MS = 1000;
+/** How often a page that stays open asks what an hour ago was. */
+const RENEW_MS = 60_000;
 
 async function loadAll(): Promise<void> {
   try {
@@ -19,6 +21,12 @@ async function loadAll(): Promise<void> {
   } catch {
     setTimeout(() => void loadAll(), RETRY_MS);
   }
+}
+
+async function renew(): Promise<void> {
+  if (document.visibilityState === 'hidden') return;
+  // The stream tells when the server is gone.
+  await get<market.WatchAnswer>('v1/watch?steps=1').then(market.renew, () => undefined);
 }
 
 effect(() => {
@@ -36,6 +44,8 @@ void run({
   trades: market.takeTrades,
   back: () => void loadAll(),
 });
+setInterval(() => void renew(), RENEW_MS);
+document.addEventListener('visibilitychange', () => void renew());
 // What stands still has to be seen to grow old.
 setInterval(() => {
   market.changed();

@@ -58,6 +58,18 @@ export function load({ now: time, items }: WatchAnswer): void {
   changed();
 }
 
+/** An hour ago moves on as well: the price then, and the alerts since, of rows that are there. */
+export function renew({ items }: WatchAnswer): void {
+  for (const { symbol, reference, alerts } of items) {
+    const row = rows.get(symbol);
+    if (!row || (row.reference === reference && row.alerts === alerts)) continue;
+    row.reference = reference;
+    row.alerts = alerts;
+    row.version++;
+  }
+  changed();
+}
+
 export function takeBar(bar: Bar): void {
   now = Math.max(now, bar.timestamp);
   const row = rows.get(bar.symbol) ?? made(bar);

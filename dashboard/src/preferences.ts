@@ -38,6 +38,13 @@ systemDark.addEventListener('change', ({ matches }) => {
   systemIsDark.value = matches;
 });
 
+/** Whether the screen has room for one column only, as the style sheet has it. */
+const narrow = matchMedia('(max-width: 760px)');
+export const isNarrow = signal(narrow.matches);
+narrow.addEventListener('change', ({ matches }) => {
+  isNarrow.value = matches;
+});
+
 /** The theme in force; charts repaint when it changes. */
 export const isDark = signal(true);
 effect(() => {

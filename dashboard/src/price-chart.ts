@@ -9,10 +9,12 @@ import {
   CrosshairMode,
   createChart,
   createSeriesMarkers,
+  createTextWatermark,
   HistogramSeries,
   type IChartApi,
   type ISeriesApi,
   type ISeriesMarkersPluginApi,
+  type ITextWatermarkPluginApi,
   LineSeries,
   LineType,
   type MouseEventParams,
@@ -25,6 +27,7 @@ import { oddness } from '../../src/views/watch-row.ts';
 import { type Candle, CandleRow } from './candles.ts';
 import { decimalsOf, kindName, oddStep, rarity, SEVERITY_RANK } from './words.ts';
 
+const SCORE_TITLE = ' how rare each moment is: seen once in …';
 const MARKERS_MAX = 150;
 /** Room a marker's text takes; a neighbour within it has none. */
 const TEXT_PX = 90;
@@ -45,6 +48,15 @@ export interface PriceChartOptions {
   readonly onPoint: (candle: Candle | null) => void;
 }
 
+/** What opens an incident or makes it worse. */
+function isMarked({ phase }: Anomaly): boolean {
+  return phase === 'open' || phase === 'escalate';
+}
+
+function worseOf(before: Anomaly | undefined, anomaly: Anomaly): Anomaly {
+  return before && SEVERITY_RANK[before.severity] >= SEVERITY_RANK[anomaly.severity] ? before : anomaly;
+}
+
 interface Colours {
   readonly [name: string]: string;
 }
@@ -57,6 +69,7 @@ export class PriceChart {
   readonly #score: ISeriesApi<'Histogram'>;
   readonly #level: ISeriesApi<'Line'>;
   readonly #markers: ISeriesMarkersPluginApi<Time>;
+  readonly #scoreTitle: ITextWatermarkPluginApi<Time>;
   readonly #row: CandleRow;
   #colours: Colours = {};
   #anomalies: readonly Anomaly[] = [];
@@ -106,6 +119,7 @@ export class PriceChart {
     const [upper, lower] = this.#chart.panes();
     upper?.setStretchFactor(3);
     lower?.setStretchFactor(1);
+    this.#scoreTitle = createTextWatermark<Time>(lower!, { horzAlign: 'left', vertAlign: 'top' });
     this.#markers = createSeriesMarkers(this.#candles, [], { autoScale: false });
     this.paint();
     this.#chart.timeScale().subscribeVisibleLogicalRangeChange(() => {
@@ -135,6 +149,7 @@ export class PriceChart {
       rightPriceScale: { borderColor: line! },
     });
     this.#candles.applyOptions({ upColor: up!, downColor: down!, wickUpColor: up!, wickDownColor: down! });
+    this.#scoreTitle.applyOptions({ lines: [{ text: SCORE_TITLE, color: muted!, fontSize: 11, lineHeight: 22 }] });
     this.#level.applyOptions({ color: this.#colours['critical']! });
     this.#setAll();
     this.#marked = '';
@@ -200,11 +215,13 @@ export class PriceChart {
     if (!candle) return null;
     this.#cursor = at;
     this.#chart.setCrosshairPosition(candle.close, candle.time as UTCTimestamp, this.#candles);
-    const range = this.#chart.timeScale().getVisibleLogicalRange();
-    if (range && (at < range.from || at > range.to))
-      this.#chart
-        .timeScale()
-        .setVisibleLogicalRange({ from: at - (range.to - range.from) / 2, to: at + (range.to - range.from) / 2 });
+    const scale = this.#chart.timeScale();
+    const range = scale.getVisibleLogicalRange();
+    const place = scale.timeToIndex(candle.time as UTCTimestamp) ?? at;
+    if (range && (place < range.from || place > range.to)) {
+      const half = (range.to - range.from) / 2;
+      scale.setVisibleLogicalRange({ from: place - half, to: place + half });
+    }
     return candle;
   }
 
@@ -217,8 +234,21 @@ export class PriceChart {
     this.#chart.timeScale().scrollToRealTime();
   }
 
-  anomalyAt(candle: Candle): Anomaly | undefined {
-    return this.#anomalies.find(({ timestamp }) => this.#row.timeOf(timestamp) === candle.time);
+  /** The newest candle. */
+  get last(): Candle | null {
+    return this.#row.at(this.#row.length - 1) ?? null;
+  }
+
+  /** The one that is marked at a candle: the worst. */
+  anomalyAt({ time }: Candle): Anomaly | undefined {
+    return this.#anomalies
+      .filter((anomaly) => isMarked(anomaly) && this.#candleTimeOf(anomaly) === time)
+      .reduce<Anomaly | undefined>(worseOf, undefined);
+  }
+
+  /** Where an anomaly stands: at the last candle that began by then. */
+  #candleTimeOf({ timestamp }: Anomaly): number | null {
+    return this.#row.nearest(this.#row.timeOf(timestamp));
   }
 
   remove(): void {
@@ -233,7 +263,14 @@ export class PriceChart {
       const minMove = 10 ** -this.#decimals;
       this.#candles.applyOptions({ priceFormat: { type: 'price', precision: this.#decimals, minMove } });
     }
-    this.#candles.setData(candles.map((candle) => this.#candleOf(candle)));
+    // In a picture of certain minutes time passes evenly, also where nothing traded.
+    const pauses = this.#options.older ? [] : this.#row.pauses();
+    this.#candles.setData(
+      [
+        ...candles.map((candle) => this.#candleOf(candle)),
+        ...pauses.map((time) => ({ time: time as UTCTimestamp })),
+      ].sort((a, b) => Number(a.time) - Number(b.time)),
+    );
     this.#volume.setData(candles.map((candle) => this.#volumeOf(candle)));
     this.#score.setData(candles.map((candle) => this.#scoreOf(candle)));
     this.#level.setData(candles.map((candle) => this.#levelOf(candle)));
@@ -268,12 +305,10 @@ export class PriceChart {
     const to = (Number(range.to) + this.#options.interval_s) * 1000;
     const worst = new Map<number, Anomaly>();
     for (const anomaly of this.#anomalies) {
-      const { timestamp, phase, severity } = anomaly;
-      if (timestamp < from || timestamp >= to || phase === 'close' || phase === 'update') continue;
-      const time = this.#row.nearest(this.#row.timeOf(timestamp));
-      const before = time === null ? undefined : worst.get(time);
-      if (time !== null && (!before || SEVERITY_RANK[severity] > SEVERITY_RANK[before.severity]))
-        worst.set(time, anomaly);
+      const { timestamp } = anomaly;
+      if (timestamp < from || timestamp >= to || !isMarked(anomaly)) continue;
+      const time = this.#candleTimeOf(anomaly);
+      if (time !== null) worst.set(time, worseOf(worst.get(time), anomaly));
     }
     let marked = [...worst].sort(([a], [b]) => a - b);
     if (marked.length > MARKERS_MAX)

@@ -19,6 +19,8 @@ export const INTERVALS: readonly (readonly [number, string])[] = [
   [300, '5 min'],
 ];
 const FIRST_INTERVAL_S = 5;
+/** After so long the last second's score is no longer that of the present. */
+const STILL_MS = 10_000;
 
 export function SymbolView({ symbol }: { readonly symbol: string }) {
   const earlier = useSignal<readonly Anomaly[]>([]);
@@ -63,14 +65,21 @@ function SymbolHead({ symbol, interval_s }: { readonly symbol: string; readonly 
           <span class="big">{price(row.price, decimalsOf(row.price))}</span>
           <span class={change(row) >= 0 ? 'up' : 'down'}>{percent(change(row))} 1 h</span>
           <span class="fact">
-            <i>as odd as once in</i> <b class={`odd-text-${oddStep(share)}`}>{rarity(row.score)}</b>
+            {now - row.timestamp > STILL_MS ? (
+              <>
+                <i>last trade</i> {ago(row.timestamp, now)}
+              </>
+            ) : row.score > 0 ? (
+              <>
+                <i>seen once in</i> <b class={`odd-text-${oddStep(share)}`}>{rarity(row.score)}</b>
+              </>
+            ) : (
+              <i>as usual</i>
+            )}
           </span>
-          <span class="fact">
-            <i>alerts at</i> {rarity(row.level)}
-          </span>
-          {now - row.timestamp > 5000 && (
+          {row.level > 0 && (
             <span class="fact">
-              <i>last trade</i> {ago(row.timestamp, now)}
+              <i>alerts from</i> {rarity(row.level)}
             </span>
           )}
         </>

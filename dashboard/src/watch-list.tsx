@@ -6,7 +6,7 @@ import { oddness } from '../../src/views/watch-row.ts';
 import { address, go } from './address.ts';
 import { incidents } from './alerts.ts';
 import { beat, change, isLoaded, now, oddLately, type Row, rows, upToNow } from './market.ts';
-import { type Order, order } from './preferences.ts';
+import { isNarrow, type Order, order } from './preferences.ts';
 import { Sparkline } from './sparkline.tsx';
 import { baseAsset, decimalsOf, oddStep, percent, price, quoteAsset, rarity } from './words.ts';
 
@@ -15,14 +15,15 @@ const SPARE_ROWS = 6;
 /** Rows change places at most this often: a list that jumps can't be read. */
 const SORT_MS = 1500;
 const QUIET_MS = 60_000;
+const ALERTS_SHOWN_MAX = 999;
 
 export const search = signal('');
 
 const COLUMNS: readonly (readonly [Order, string, string])[] = [
   ['symbol', 'Symbol', 'by name'],
-  ['change', 'Price', 'by change of the last hour'],
+  ['change', 'Price, 1 h', 'by change of the last hour'],
   ['odd', 'Odd', 'what is odd now first'],
-  ['alerts', '1 h', 'by alerts of the last hour'],
+  ['alerts', 'Alerts', 'by alerts of the last hour'],
 ];
 
 export function WatchList() {
@@ -40,6 +41,7 @@ export function WatchList() {
     return () => observer.disconnect();
   }, []);
   void beat.value;
+  const isMain = isNarrow.value && place.view === 'watch';
   const list = sorted.value;
   const first = Math.max(0, Math.floor(top.value / ROW_PX) - SPARE_ROWS);
   const shown = list.slice(first, first + Math.ceil(height.value / ROW_PX) + 2 * SPARE_ROWS);
@@ -57,7 +59,9 @@ export function WatchList() {
       element.scrollTop = y + ROW_PX - element.clientHeight;
   };
   return (
-    <section class="watch" aria-label="Watch list">
+    // On a phone it stands alone.
+    <section class="watch" aria-label="Watch list" role={isMain ? 'main' : undefined}>
+      {isMain && <h1 class="hidden">Watch list</h1>}
       <div class="watch-head">
         <label class="search">
           <span class="hidden">Search symbols</span>
@@ -74,6 +78,7 @@ export function WatchList() {
         <span class="muted">{list.length}</span>
       </div>
       <div
+        id="symbols"
         class="watch-grid"
         role="grid"
         aria-label="Symbols"
@@ -88,7 +93,7 @@ export function WatchList() {
               key={key}
               role="columnheader"
               class={`c-${key}`}
-              aria-sort={order.value === key ? 'descending' : 'none'}
+              aria-sort={order.value !== key ? 'none' : key === 'symbol' ? 'ascending' : 'descending'}
             >
               <button
                 type="button"
@@ -197,7 +202,7 @@ class WatchRow extends Component<WatchRowProps> {
           {row.halted && <span class="tag">halted</span>}
         </div>
         <div role="gridcell" class="c-spark">
-          <Sparkline closes={row.closes} width={56} height={22} />
+          <Sparkline closes={row.closes} width={50} height={22} />
         </div>
         <div role="gridcell" class="c-change">
           <span class="price">{price(row.price, decimalsOf(row.price))}</span>
@@ -209,7 +214,7 @@ class WatchRow extends Component<WatchRowProps> {
           </span>
         </div>
         <div role="gridcell" class={`c-alerts ${row.alerts > 0 ? '' : 'muted'}`}>
-          {row.alerts}
+          {row.alerts > ALERTS_SHOWN_MAX ? `${ALERTS_SHOWN_MAX}+` : row.alerts}
         </div>
       </div>
     );

@@ -1,9 +1,9 @@
 /** Numbers and names as a trader says them. Pure. */
 
 import type { Anomaly, Kind, Severity } from '../../src/market/records.ts';
-import { detailOf, duration, KIND_WORDS, rarity } from '../../src/market/words.ts';
+import { briefOf, decimalsOf, detailOf, duration, KIND_WORDS, rarity } from '../../src/market/words.ts';
 
-export { detailOf, duration, rarity };
+export { briefOf, decimalsOf, detailOf, duration, rarity };
 
 export const SEVERITY_RANK: Readonly<Record<Severity, number>> = { notice: 1, warning: 2, critical: 3 };
 
@@ -160,12 +160,6 @@ export function ago(ms: number, now: number): string {
 /** A price with as many decimals as the market uses. */
 export function price(value: number, decimals: number): string {
   return value.toLocaleString('en-US', { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
-}
-
-/** Decimals that tell neighbouring prices of this size apart, at least those of the value itself. */
-export function decimalsOf(value: number): number {
-  const own = String(Number(value.toPrecision(10))).split('.')[1]?.length ?? 0;
-  return Math.min(8, Math.max(own, value >= 100 ? 2 : value >= 1 ? 3 : 4));
 }
 
 function sentenceCase(name: string): string {

@@ -1,11 +1,12 @@
 /** Latency, sizes and requests in flight, by route: cheap enough for answers of tens of microseconds. */
 import type { FastifyInstance } from 'fastify';
 import type { Metrics } from '../observe/metrics.ts';
+import type { HistogramSeries } from '../observe/series-histogram.ts';
 
 interface Series {
-  readonly seconds: { observe(value: number): void };
-  readonly requestBytes: { observe(value: number): void };
-  readonly responseBytes: { observe(value: number): void };
+  readonly seconds: HistogramSeries;
+  readonly requestBytes: HistogramSeries;
+  readonly responseBytes: HistogramSeries;
 }
 
 /** Counts one answer; `route` is the pattern, not the path. */

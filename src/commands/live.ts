@@ -22,7 +22,7 @@ import { type PolicyOptions, policyOf } from './policy.ts';
 import { recomputing } from './recompute.ts';
 import { haveTopics } from './role.ts';
 import { Screen } from './screen.ts';
-import { apiLimits, serving } from './serving.ts';
+import { apiLimits, serving, withoutModel } from './serving.ts';
 
 export interface LiveOptions {
   readonly values: Values;
@@ -102,7 +102,7 @@ export async function runLive(options: LiveOptions): Promise<void> {
     recompute: recomputing(log, () => models.policy),
     models,
     ...apiLimits(values),
-    notReady: () => (service.isReady ? null : 'State is being restored.'),
+    notReady: () => (service.isReady ? withoutModel(models) : 'State is being restored.'),
   });
   const address = await app
     .listen({ port: values['port'] as number, host: values['host'] as string })

@@ -18,7 +18,7 @@ import { pageFolder } from './page.ts';
 import { policyOf } from './policy.ts';
 import { recomputing } from './recompute.ts';
 import { haveTopics, untilStopped } from './role.ts';
-import { apiLimits, serving } from './serving.ts';
+import { apiLimits, serving, withoutModel } from './serving.ts';
 
 const RETENTION_MS = 3_600_000;
 
@@ -43,7 +43,7 @@ export async function runServe(options: OptionsByName, version: string): Promise
     views,
     metrics,
     version,
-    notReady: () => (log.hasCaughtUp ? null : 'Anomalies and bars are being copied.'),
+    notReady: () => (log.hasCaughtUp ? withoutModel(models) : 'Anomalies and bars are being copied.'),
     page: await pageFolder(),
     write: { log, topics, token: values['token'] as string },
     evidence: evidencing(log),

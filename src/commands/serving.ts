@@ -30,6 +30,11 @@ export function serving({ views, metrics, ...options }: Serving): ServedModels {
   });
 }
 
+/** Why it may not score yet, null where it may: until then the model in force is the shipped one, whatever was activated. */
+export function withoutModel({ isSettled }: ServedModels): string | null {
+  return isSettled ? null : 'The model in force is being looked up.';
+}
+
 export function apiLimits(values: Values): Pick<AppOptions, 'rateLimit' | 'origins' | 'failed'> {
   return {
     rateLimit: values['rate-limit'] as number,

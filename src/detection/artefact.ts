@@ -10,7 +10,7 @@ import { FEATURES } from './surprise/vector.ts';
 
 export const ARTEFACT_FORMAT = 'tapewatch-model/2';
 /** Grows with every change that may change a byte of the output. */
-export const DETECTOR_VERSION = '3';
+export const DETECTOR_VERSION = '4';
 
 export interface Calibration {
   /** One pooled tail a kind, in the order of MARKET_KINDS. */

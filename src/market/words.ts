@@ -31,6 +31,13 @@ export function detailOf(summary: string): string {
   return summary.replace(/^[^:\d]*: /, '').replace(/; [^;]*$/, '');
 }
 
+/** The same at a glance: `38× volume` for 38 times the usual volume, a minus sign for a minus. */
+export function briefOf(summary: string): string {
+  return detailOf(summary)
+    .replaceAll(' times the usual', '×')
+    .replace(/(^|[ (])-(?=\d)/g, '$1−');
+}
+
 /** A length of time in one unit: 45 s, 12 min, 3 h, 5 d, 2 y. */
 export function duration(seconds: number): string {
   const s = Math.abs(seconds);
@@ -48,4 +55,10 @@ export function rarity(score: number): string {
   return duration(10 ** score)
     .replace(' min', 'm')
     .replace(' ', '');
+}
+
+/** Decimals that tell neighbouring prices of this size apart, at least those of the value itself. */
+export function decimalsOf(value: number): number {
+  const own = String(Number(value.toPrecision(10))).split('.')[1]?.length ?? 0;
+  return Math.min(8, Math.max(own, value >= 100 ? 2 : value >= 1 ? 3 : 4));
 }

@@ -35,6 +35,7 @@ export class ServedModels {
   /** The activation that event time has yet to reach. */
   #awaited: ActivePointer | null = null;
   #seen: ActivePointer | null = null;
+  #isSettled = false;
 
   constructor(options: ServedModelsOptions) {
     this.#options = options;
@@ -45,6 +46,11 @@ export class ServedModels {
   /** Model and settings in force now. */
   get policy(): Policy {
     return this.#policy;
+  }
+
+  /** Whether what had been activated before the start is in force here. */
+  get isSettled(): boolean {
+    return this.#isSettled;
   }
 
   /** What comes into force when event time reaches its `from`. */
@@ -61,6 +67,7 @@ export class ServedModels {
     const { registry } = this.#options;
     await registry.refresh();
     await this.#settle(true);
+    this.#isSettled = true;
     while (!signal.aborted) {
       await registry.follow(WAIT_MS, signal);
       await this.#settle(false);

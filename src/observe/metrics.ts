@@ -1,5 +1,6 @@
 /** Every metric there is. Prefix tapewatch_, base units, bounded labels. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { SeriesHistogram } from './series-histogram.ts';
 
 /** Series of anomalies_total: beyond this many the symbol is called "other". */
 const ANOMALY_SERIES_MAX = 2000;
@@ -13,9 +14,9 @@ export class Metrics {
   readonly registry: Registry = new Registry();
   readonly trades: Counter<'exchange'>;
   readonly scoredTrades: Counter;
-  readonly httpSeconds: Histogram<'method' | 'route' | 'status'>;
-  readonly httpRequestBytes: Histogram<'method' | 'route'>;
-  readonly httpResponseBytes: Histogram<'method' | 'route'>;
+  readonly httpSeconds: SeriesHistogram<'method' | 'route' | 'status'>;
+  readonly httpRequestBytes: SeriesHistogram<'method' | 'route'>;
+  readonly httpResponseBytes: SeriesHistogram<'method' | 'route'>;
   readonly httpInFlight: Gauge;
   readonly scoreSeconds: Histogram;
   readonly alertLatency: Histogram;
@@ -52,20 +53,20 @@ export class Metrics {
       labelNames: ['symbol', 'kind', 'severity'],
       registers,
     });
-    this.httpSeconds = new Histogram({
+    this.httpSeconds = new SeriesHistogram({
       name: 'tapewatch_http_request_duration_seconds',
       help: 'Time to answer a request.',
       labelNames: ['method', 'route', 'status'],
-      buckets: [...HTTP_SECONDS],
-      registers,
+      buckets: HTTP_SECONDS,
+      registry: this.registry,
     });
-    const sizes = { labelNames: ['method', 'route'] as const, buckets: [...SIZE_BYTES], registers };
-    this.httpRequestBytes = new Histogram({
+    const sizes = { labelNames: ['method', 'route'] as const, buckets: SIZE_BYTES, registry: this.registry };
+    this.httpRequestBytes = new SeriesHistogram({
       name: 'tapewatch_http_request_size_bytes',
       help: 'Bodies of requests.',
       ...sizes,
     });
-    this.httpResponseBytes = new Histogram({
+    this.httpResponseBytes = new SeriesHistogram({
       name: 'tapewatch_http_response_size_bytes',
       help: 'Bodies of answers.',
       ...sizes,

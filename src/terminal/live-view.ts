@@ -1,6 +1,6 @@
 /** The live view as text: what is odd now at the top, a line a symbol, a line an incident. Pure. */
 import { type Anomaly, incidentOf } from '../market/records.ts';
-import { detailOf, duration, KIND_WORDS, rarity } from '../market/words.ts';
+import { briefOf, decimalsOf, duration, KIND_WORDS, rarity } from '../market/words.ts';
 import type { SymbolView } from '../views/views.ts';
 import { oddness } from '../views/watch-row.ts';
 import { cut, type Paint, plain } from './paint.ts';
@@ -13,6 +13,8 @@ const SPARK = 20;
 const RECENT_S = 60;
 const LEVELS = '▁▂▃▄▅▆▇█';
 const ARROWS = { up: '▲', down: '▼', none: '●' } as const;
+/** How bad, where there is no room for the word and perhaps no colour. */
+const MARKS = { notice: '  ', warning: ' !', critical: '!!' } as const;
 const WORSE = { notice: 0, warning: 1, critical: 2 } as const;
 
 /** One record in a line; `width` in columns, Infinity where nothing is cut. */
@@ -20,15 +22,15 @@ export function alertLine(anomaly: Anomaly, paint: Paint, width: number): string
   const { timestamp, symbol, kind, phase, severity, direction, summary, return_period_s } = anomaly;
   const clock = new Date(timestamp).toISOString().slice(11, 19);
   const name = KIND_WORDS[kind].name;
-  const head =
-    width < WIDE
-      ? `${clock} ${ARROWS[direction]} ${symbol.padEnd(9)} ${name.padEnd(14)} `
-      : `${clock}  ${ARROWS[direction]} ${symbol.padEnd(10)} ${name.padEnd(14)} ${severity.padEnd(8)} `;
+  const isWide = width >= WIDE;
+  const head = isWide
+    ? `${clock}  ${ARROWS[direction]} ${symbol.padEnd(10)} ${name.padEnd(14)} ${severity.padEnd(8)} `
+    : `${clock} ${MARKS[severity]} ${ARROWS[direction]} ${symbol.padEnd(9)} ${name.padEnd(14)} `;
   const told = { open: '', escalate: 'worse: ', update: 'also: ', close: '' }[phase];
-  const text =
-    phase === 'close'
-      ? summary
-      : `${told}${detailOf(summary).replaceAll(' times the usual', '×')}; once in ${duration(return_period_s)}`;
+  const rare = `once in ${duration(return_period_s)}`;
+  // What a narrow line cuts is what matters least.
+  const brief = isWide ? `${briefOf(summary)}; ${rare}` : `${rare}; ${briefOf(summary)}`;
+  const text = phase === 'close' ? summary : `${told}${brief}`;
   const line = cut(text, Math.max(10, width - head.length));
   if (phase === 'close') return paint.dim(`${head}${line}`);
   return `${colourOf(anomaly, paint)(head)}${phase === 'update' ? paint.dim(line) : line}`;
@@ -87,18 +89,18 @@ function symbolLine(view: SymbolView, odd: number, now: number, paint: Paint, wi
   const recent = bars.slice(-RECENT_S).filter((bar) => bar.timestamp > now - RECENT_S * 1000);
   const first = recent[0]?.open ?? price;
   const change = first > 0 ? (price / first - 1) * 100 : 0;
-  const moved = `${change > 0 ? '+' : ''}${change.toFixed(2)} %`.padStart(9);
+  const moved = signed(change).padStart(9);
   const filled = Math.min(BAR, Math.round(odd * BAR));
   const bar = '█'.repeat(filled) + '░'.repeat(BAR - filled);
   const mark = odd >= 1 ? paint.red : odd >= 0.75 ? paint.yellow : odd >= 0.4 ? plain : paint.dim;
-  const way = change > 0 ? paint.green : change < 0 ? paint.red : plain;
+  const way = moved.includes('+') ? paint.green : moved.includes('−') ? paint.red : plain;
   const spark = width < WIDE ? '' : `  ${paint.cyan(sparkOf(recent.map(({ close }) => close)).padEnd(SPARK))}`;
   const quiet = now - timestamp > RECENT_S * 1000;
   const rare = quiet
     ? `no trade for ${duration((now - timestamp) / 1000)}`
-    : `${rarity(score).padEnd(4)} alerts at ${rarity(level)}`;
+    : `${rarity(score).padEnd(4)} ${level > 0 ? `alerts at ${rarity(level)}` : 'no live trade yet'}`;
   const used = 11 + 1 + 12 + 1 + 9 + (spark === '' ? 0 : 2 + SPARK) + 2 + BAR + 2;
-  return `${paint.bold(cut(symbol, 11).padEnd(11))} ${digits(price).padStart(12)} ${way(moved)}${spark}  ${mark(bar)}  ${cut(rare, Math.max(0, width - used))}`;
+  return `${paint.bold(cut(symbol, 11).padEnd(11))} ${price.toFixed(decimalsOf(price)).padStart(12)} ${way(moved)}${spark}  ${mark(bar)}  ${cut(rare, Math.max(0, width - used))}`;
 }
 
 /** The greatest oddness of the last half minute: a list that jumps every second can't be read. */
@@ -121,8 +123,10 @@ function sparkOf(closes: readonly number[]): string {
   return line;
 }
 
-function digits(price: number): string {
-  return String(Number(price.toPrecision(10)));
+/** A change that rounds to nothing has no sign, and so no colour. */
+function signed(percent: number): string {
+  const text = Math.abs(percent).toFixed(2);
+  return `${Number(text) === 0 ? '' : percent > 0 ? '+' : '−'}${text} %`;
 }
 
 function colourOf({ severity }: Anomaly, paint: Paint): (text: string) => string {

@@ -192,14 +192,21 @@ export class Views {
     this.#tell({ type: 'annotation', annotation });
   }
 
-  /** From before the first live trade: seen on a chart, never scored. */
+  /**
+   * From before the first live trade: seen on a chart, never scored. Bars of live trades come from another topic and may
+   * be read before it.
+   */
   #takeHistory({ type: _, epoch: __, ...bar }: HistoryBar): void {
+    if (bar.trades === 0) return;
     const view = this.#of(bar.symbol);
-    const last = view.bars.at(-1)?.timestamp ?? 0;
-    if (bar.trades === 0 || bar.timestamp <= last) return;
-    view.bars.push({ ...bar, score: 0, level: 0 });
-    view.price = bar.close;
-    view.timestamp = bar.timestamp;
+    let at = view.bars.length;
+    while (at > 0 && view.bars[at - 1]!.timestamp > bar.timestamp) at--;
+    if (view.bars[at - 1]?.timestamp === bar.timestamp) return;
+    view.bars.splice(at, 0, { ...bar, score: 0, level: 0 });
+    if (at === view.bars.length - 1) {
+      view.price = bar.close;
+      view.timestamp = bar.timestamp;
+    }
     if (view.bars.length > BARS_A_SYMBOL + 600) view.bars.splice(0, 600);
   }
 

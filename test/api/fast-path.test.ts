@@ -320,3 +320,18 @@ test('a server that stops cuts who waits and finishes what it has begun', async 
   assert.equal((await busy.answer()).status, 200);
   await closed;
 });
+
+test('a connection that says nothing for as long as the server waits is cut, asked or not', async () => {
+  const its = await startServer();
+  its.app.server.keepAliveTimeout = 100;
+  const [silent, asked, slow] = [new Client(its.url), new Client(its.url), new Client(its.url)];
+  const bytes = bytesOf(ANSWERED[0]!);
+  slow.socket.write(bytes.subarray(0, 400));
+  const ended = Promise.all([once(silent.socket, 'close'), once(asked.socket, 'close')]);
+  asked.socket.write(bytesOf(ANSWERED[0]!));
+  assert.equal((await asked.answer()).status, 200);
+  await ended;
+  slow.socket.write(bytes.subarray(400));
+  assert.equal((await slow.answer()).status, 200, 'a body may take its time');
+  await its.close();
+});

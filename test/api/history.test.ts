@@ -77,6 +77,25 @@ test('bars before those held come from the log, whole, in order and none twice',
   });
 });
 
+test('history that is read after live bars stands before them, each second once', async () => {
+  await withViews(100_000, async (views, log) => {
+    const past = [-5, -4, 0].map((second) => {
+      const { score: _, level: __, ...bar } = { ...barOf('AUSDT', second), close: 0.5 };
+      return Buffer.from(JSON.stringify({ type: 'bar', ...bar }));
+    });
+    const { trades } = topicNames('');
+    await log.append(past.map((value) => ({ topic: trades, key: 'AUSDT', value, partition: 0 })));
+    const view = views.symbol('AUSDT')!;
+    for (let i = 0; i < 400 && view.bars.length < SECONDS + 2; i++) await new Promise((done) => setTimeout(done, 5));
+    assert.deepEqual(
+      view.bars.map(({ timestamp }) => (timestamp - START) / 1000),
+      [-5, -4, ...Array.from({ length: SECONDS }, (_, second) => second)],
+    );
+    assert.equal(view.bars[2]!.close, 0, 'a second of trades is taken for history');
+    assert.equal(view.price, SECONDS - 1);
+  });
+});
+
 test('of a range too large for one answer its end comes, so that the next begins where it stops', async () => {
   await withViews(300, async (_, log) => {
     const range = { topic: topicNames('').bars, partition: 0, symbol: 'AUSDT', from: START, to: START + 1_000_000 };

@@ -8,12 +8,14 @@ import type { FastifyInstance } from 'fastify';
 import { IsolationForest } from 'tapewatch/forest';
 import { createApp } from '../../src/api/app.ts';
 import { putInForce } from '../../src/commands/activation.ts';
-import { serving } from '../../src/commands/serving.ts';
+import { policyOf } from '../../src/commands/policy.ts';
+import { serving, withoutModel } from '../../src/commands/serving.ts';
 import { type EmbeddedLog, openEmbeddedLog } from '../../src/event-log/embedded/embedded-log.ts';
 import { topicNames, topicSpecs } from '../../src/event-log/topics.ts';
 import { decodeTapeRecord, encodeBar, encodeTrade } from '../../src/market/codec.ts';
 import { Random } from '../../src/market/random.ts';
 import { DEFAULT_MODEL, sha256 } from '../../src/model/artefact-file.ts';
+import { ModelRegistry } from '../../src/model/registry.ts';
 import { modelFromOnnx } from '../../src/model/scoring-model.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
 import { Views } from '../../src/views/views.ts';
@@ -145,4 +147,17 @@ test('what can not be put in force is refused in words, and nothing is written',
   assert.equal((await activate('mine', { settings: { budget: -1 } })).statusCode, 400);
   assert.equal((await activate('mine', { settings: { rules: [{ colour: 1 }] } })).statusCode, 400);
   assert.equal((await log.bounds(topics.trades, 0)).end, end);
+});
+
+test('a replica that starts later is not ready before it serves what is in force', async () => {
+  const registry = new ModelRegistry(log, topics.models);
+  const views = new Views(log, topics);
+  const late = serving({ log, topics, registry, policy: policyOf({}), views, metrics: new Metrics() });
+  assert.match(withoutModel(late)!, /being looked up/);
+  const running = late.run(stop.signal).catch(() => undefined);
+  for (let i = 0; i < 600 && withoutModel(late) !== null; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(withoutModel(late), null);
+  assert.equal(late.policy.settings.budget, 7);
+  stop.abort();
+  await running;
 });

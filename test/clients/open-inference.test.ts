@@ -1,6 +1,7 @@
 /** The Open Inference Protocol with NVIDIA's own client, which we did not write: or users of KServe and Triton could not switch. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { pythonWith } from '../../bench/python/venv.ts';
@@ -40,4 +41,12 @@ test('tritonclient’s health, metadata, inference, JSON and binary, and its err
   assert.match(said.refused[2].message, /2 columns instead of 3/);
   assert.match(said.refused[3].message, /row 0, column 0 is not finite/);
   assert.match(said.refused[4].message, /no output colour/);
+});
+
+test('the lines of docs/api.md for it work when pasted', { skip }, async () => {
+  assert.ok('path' in python);
+  const document = readFileSync(new URL('../../docs/api.md', import.meta.url), 'utf8');
+  const lines = /^```python\n(.*?)^```$/ms.exec(document)![1]!.replace('127.0.0.1:8080', new URL(served.url).host);
+  const { stdout } = await promisify(execFile)(python.path, ['-c', lines]);
+  assert.equal(stdout.match(/0\.\d+/g)?.length, 64, stdout);
 });

@@ -68,6 +68,12 @@ test('older candles go in front, and those known already are not added again', (
   assert.equal(row.indexOf(95), 1);
 });
 
+test('where nothing traded the candles that are missing are known', () => {
+  const row = new CandleRow(5);
+  row.set([bar(100, 1), bar(106, 1), bar(123, 2)]);
+  assert.deepEqual(row.pauses(), [110, 115]);
+});
+
 test('trades move the running candle’s price, but only those after the seconds it holds', () => {
   const row = new CandleRow(60);
   row.set([bar(120, 10), bar(121, 10)]);

@@ -35,6 +35,16 @@ export async function screenshot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(SHOTS, `${name}.png`) });
 }
 
+/** The same in both themes; the page is left in the dark one. */
+export async function screenshots(page: Page, name: string): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.waitForSelector(`[data-theme="${colorScheme}"]`);
+    await page.waitForTimeout(300);
+    await screenshot(page, `${name}-${colorScheme}`);
+  }
+}
+
 export interface Source {
   readonly symbols: readonly string[];
   readonly startMs: number;
@@ -78,6 +88,43 @@ export function busyMarket(count: number, rate: number): Source {
     return trades;
   };
   return { symbols, startMs, before: [], next };
+}
+
+/** `count` symbols that have traded calmly for over an hour, and `calm_s` from now on all fall together. */
+export function fallingMarket(count: number, calm_s: number): Source {
+  const startMs = Date.now();
+  const random = new Random(17);
+  const symbols = Array.from({ length: count }, (_, i) => `FALL${String(i).padStart(2, '0')}USDT`);
+  const before_s = 4500;
+  const falls = { from: before_s + calm_s, to: before_s + calm_s + 8 };
+  const ticks = symbols.map(() => 100_000);
+  const ids = symbols.map(() => 0);
+  let second = 0;
+  const next = (untilMs: number): TradeText[] => {
+    const trades: TradeText[] = [];
+    const due = Math.floor((untilMs - startMs) / 1000) + before_s;
+    for (; second < due && trades.length < 4096; second++) {
+      const isFalling = second >= falls.from && second < falls.to;
+      symbols.forEach((symbol, i) => {
+        const fills = isFalling ? 10 : 1 + random.below(2);
+        for (let n = 0; n < fills; n++) {
+          ticks[i]! += isFalling ? -30 - random.below(20) : random.below(21) - 10;
+          trades.push({
+            timeUs: (startMs + (second - before_s) * 1000 + i * 20 + n * 2) * 1000,
+            symbol,
+            id: ++ids[i]!,
+            price: (ticks[i]! / 1000).toFixed(3),
+            volume: `${(isFalling ? 40 : 1) + random.below(9)}.00000000`,
+            side: isFalling || random.next() < 0.5 ? 'sell' : 'buy',
+          });
+        }
+      });
+    }
+    return trades;
+  };
+  const before: TradeText[] = [];
+  for (let more = next(startMs); more.length > 0; more = next(startMs)) before.push(...more);
+  return { symbols, startMs, before, next };
 }
 
 export interface Stage {

@@ -21,6 +21,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Admin } from '@platformatic/kafka';
 import { processClock } from '../../src/transport/network.ts';
+import type { Network } from './network.ts';
 
 export interface BrokerNode {
   readonly id: number;
@@ -29,7 +30,7 @@ export interface BrokerNode {
   process: ChildProcess | null;
   /** kill -9. */
   kill(): Promise<void>;
-  /** SIGSTOP: what the network to it being cut looks like to the others and to clients. */
+  /** SIGSTOP: to the others and to clients nearly what the network to it being cut is. */
   freeze(): void;
   thaw(): void;
   start(): void;
@@ -46,6 +47,8 @@ export interface ClusterOptions {
   readonly heap?: string;
   /** Where they listen; 127.0.0.1 where not said. */
   readonly host?: string;
+  /** Where each broker stands behind a cable of its own; it ends with the cluster. */
+  readonly network?: Network;
   /** More lines for server.properties, and the listener that clients use. */
   readonly properties?: readonly string[];
   readonly listener?: 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL';
@@ -98,8 +101,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   if (noCluster()) return startDocker(ports, count);
   const libs = jars();
   const dir = mkdtempSync(join(tmpdir(), 'tapewatch-kafka-'));
-  const host = options.host ?? '127.0.0.1';
-  const voters = Array.from({ length: count }, (_, i) => `${i + 1}@${host}:${ports[3 * i + 1]}`).join(',');
+  const { network, host = '127.0.0.1' } = options;
+  const hostOf = (id: number): string => network?.host(id) ?? host;
+  const voters = Array.from({ length: count }, (_, i) => `${i + 1}@${hostOf(i + 1)}:${ports[3 * i + 1]}`).join(',');
   const nodes = Array.from({ length: count }, (_, i) => node(i + 1));
   await Promise.all(nodes.map(({ id }) => format(id)));
   const onExit = (): void => {
@@ -108,10 +112,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   };
   process.once('exit', onExit);
   for (const each of nodes) each.start();
-  const brokers = nodes.map(({ port }) => `${host}:${port}`);
+  const brokers = nodes.map(({ id, port }) => `${hostOf(id)}:${port}`);
   // By the listener of the brokers among themselves, which asks nobody who is there.
   await ready(
-    nodes.map(({ id }) => `${host}:${ports[3 * id - 1]}`),
+    nodes.map(({ id }) => `${hostOf(id)}:${ports[3 * id - 1]}`),
     count,
   );
   return {
@@ -120,6 +124,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     async stop() {
       process.off('exit', onExit);
       await Promise.all(nodes.map((each) => each.kill()));
+      network?.close();
       rmSync(dir, { recursive: true, force: true });
     },
   };
@@ -127,7 +132,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   function node(id: number): BrokerNode {
     const home = join(dir, String(id));
     mkdirSync(home, { recursive: true });
-    writeFileSync(join(home, 'server.properties'), properties(id, ports, voters, join(home, 'data'), count, options));
+    writeFileSync(
+      join(home, 'server.properties'),
+      properties(id, ports, voters, join(home, 'data'), count, { ...options, host: hostOf(id) }),
+    );
     return {
       id,
       port: ports[3 * (id - 1)]!,
@@ -135,9 +143,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       start() {
         const out = openSync(join(home, 'broker.log'), 'a');
         const jvm = [`-Xmx${options.heap ?? '320m'}`, '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=4'];
-        this.process = spawn('java', [...jvm, '-cp', `${libs}/*`, 'kafka.Kafka', join(home, 'server.properties')], {
-          stdio: ['ignore', out, out],
-        });
+        const java = ['java', ...jvm, '-cp', `${libs}/*`, 'kafka.Kafka', join(home, 'server.properties')];
+        const [command, ...args] = network ? network.inside(id, java) : java;
+        this.process = spawn(command!, args, { stdio: ['ignore', out, out] });
       },
       async kill() {
         const child = this.process;

@@ -51,6 +51,23 @@ test('an alert says when, where, what, how bad and how rare, and says no more th
         assert.ok(bare(alertLine({ ...anomaly, phase }, paint, width)).length <= width, `${width} columns`);
 });
 
+test('without room and without colour a line still says how bad and how rare before it is cut', () => {
+  const line = alertLine(anomaly, PLAIN, 66);
+  assert.match(line, /^12:34:56 !! ▲ BTCUSDT {3}Pump {11}once in 25 h; 5 s vol/);
+  assert.ok(line.endsWith('…'));
+  assert.match(alertLine({ ...anomaly, severity: 'warning' }, PLAIN, 80), /^12:34:56 {2}! ▲/);
+});
+
+test('prices keep their decimals, and a change that rounds to nothing has neither sign nor colour', () => {
+  const green = `${ESCAPE}[32m`;
+  const [line] = symbolLines([view('A', 1, 4122)], COLOURS, 1, 80);
+  assert.match(bare(line!), /^A +4122\.00 +\+4063\.64 %/);
+  assert.ok(line!.includes(green));
+  const [still] = symbolLines([view('A', 1, 99.001)], COLOURS, 1, 80);
+  assert.match(bare(still!), / 0\.00 %/);
+  assert.ok(!still!.includes(green));
+});
+
 test('without colour there is no escape in any line', () => {
   const lines = [
     alertLine(anomaly, PLAIN, 120),

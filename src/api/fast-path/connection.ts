@@ -15,15 +15,22 @@ export class Connection {
   #bytes = 0;
   /** How many bytes it has, head and body; 0 before that is known. */
   #wanted = 0;
-  #began = 0;
+  /** When its last request began. */
+  #began: number = elapsedMs();
 
   /** `leave` gives the socket to Node's server. */
   constructor(fast: FastPath, socket: Socket, leave: () => void) {
     this.#fast = fast;
     this.#socket = socket;
     this.#leave = leave;
-    socket.setTimeout(fast.idleMs);
-    socket.on('data', this.#read).on('end', this.#end).on('timeout', this.#drop).on('error', this.#drop);
+    socket.on('data', this.#read).on('end', this.#end).on('error', this.#drop);
+  }
+
+  /** Where its last request began before `ms` it is cut; one whose body is still coming may take its time, the other way. */
+  closeIdle(ms: number): void {
+    if (this.#began >= ms) return;
+    if (this.#bytes === 0) this.#drop();
+    else this.#handOver();
   }
 
   /** Where the server closes: with nothing on its way it is ended; what has begun is finished the other way. */
@@ -82,8 +89,7 @@ export class Connection {
   #handOver(): void {
     const socket = this.#socket;
     socket.pause();
-    socket.setTimeout(0);
-    socket.off('data', this.#read).off('end', this.#end).off('timeout', this.#drop).off('error', this.#drop);
+    socket.off('data', this.#read).off('end', this.#end).off('error', this.#drop);
     socket.unshift(Buffer.concat(this.#parts));
     this.#leave();
     socket.resume();

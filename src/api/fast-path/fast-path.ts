@@ -7,7 +7,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { httpDate } from '../../observe/clock.ts';
+import { elapsedMs, httpDate } from '../../observe/clock.ts';
 import type { Meter } from '../metering.ts';
 import { Connection } from './connection.ts';
 import { type PlainHead, plainHead } from './request-head.ts';
@@ -41,9 +41,12 @@ const PROBE = '/v2/health/live';
 const OWN: ReadonlySet<string> = new Set(['content-type', 'content-length', 'x-request-id', 'date', 'connection']);
 /** Clients send the same head again and again. */
 const HEADS_MAX = 256;
+/** A timer of each socket would be set anew at each read and write. */
+const SWEEP_MS = 1000;
 
 export function addFastPath(app: FastifyInstance, options: FastPathOptions): void {
   const open = new Set<Connection>();
+  let sweep: NodeJS.Timeout | undefined;
   app.addHook('onListen', async () => {
     const server = app.server as Server;
     const { headers } = await app.inject(PROBE);
@@ -60,8 +63,12 @@ export function addFastPath(app: FastifyInstance, options: FastPathOptions): voi
       open.add(connection);
       socket.once('close', () => open.delete(connection));
     });
+    sweep = setInterval(() => {
+      for (const connection of open) connection.closeIdle(elapsedMs() - server.keepAliveTimeout);
+    }, SWEEP_MS).unref();
   });
   app.addHook('preClose', async () => {
+    clearInterval(sweep);
     for (const connection of open) connection.close();
   });
 }
@@ -75,15 +82,12 @@ export interface Known {
 /** What all connections share. */
 export class FastPath {
   readonly meter: Meter;
-  /** How long a connection may say nothing. */
-  readonly idleMs: number;
   readonly #options: FastPathOptions;
   readonly #common: string;
   readonly #heads = new Map<string, Known>();
 
   constructor(options: FastPathOptions, common: readonly string[], idleMs: number) {
     this.meter = options.meter;
-    this.idleMs = idleMs;
     this.#options = options;
     const kept = ['connection: keep-alive', `keep-alive: timeout=${Math.floor(idleMs / 1000)}`];
     this.#common = [...common, ...kept].join('\r\n');

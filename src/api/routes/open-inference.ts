@@ -161,7 +161,9 @@ function inferred(models: ServedModels, asked: Asked, model: Model, request: Inf
   return answer(head, request, infer(model, rows));
 }
 
+/** What is in force may have any name: its version is the model's own id. */
 function newest(models: ServedModels, its: string): string {
+  if (its === 'active') return models.policy.artefact.id;
   return String(models.versions.findLast((version) => version.name === its)?.version ?? 1);
 }
 

@@ -7,6 +7,8 @@ import { exp, log } from '../math.ts';
 const HOUR_S = 3600;
 /** What an hour older weighs. */
 const KEEP = 0.97;
+/** One hour says little of the others: the usual top is taken to be higher by this (ln) over the hours counted. */
+const YOUNG = 0.3;
 
 export const TOP = { rush: 0, quote: 1, flow: 2 } as const;
 const TOPS = 3;
@@ -48,6 +50,9 @@ export class HourTops {
   }
 
   #derive(): void {
-    for (let i = 0; i < TOPS; i++) this.usual[i] = this.#s[2 + 3 * i]! > 0 ? exp(this.#s[3 + 3 * i]!) : 0;
+    for (let i = 0; i < TOPS; i++) {
+      const hours = this.#s[2 + 3 * i]!;
+      this.usual[i] = hours > 0 ? exp(this.#s[3 + 3 * i]! + YOUNG / hours) : 0;
+    }
   }
 }

@@ -23,15 +23,17 @@ const ACCOUNT_FACTOR = 4;
  */
 const UNSPENT_PRIOR = 0.3;
 const OVERSPENT_PRIOR = 8;
+/**
+ * A young symbol has not shown its day: what opens an incident has to be rarer by one more than this, s, over the time
+ * observed (at least the first hour, in which nothing alerts).
+ */
+const YOUNG_S = 1600;
+const YOUNGEST_S = 3600;
 /** A "not interesting" makes a kind of a symbol rarer by this factor, forgotten as the counts are. */
 const FEEDBACK_STEP: number = log(4);
 const FEEDBACK_MAX: number = 4 * FEEDBACK_STEP;
-/**
- * What comes this much more often than the opening level still belongs to an open incident (ln of the factor), but not what
- * comes every few hours: an incident has to end.
- */
-const HOLD: number = log(6);
-const HOLD_LEAST: number = log(4 * 3600);
+/** What is as rare as this (ln of a return period) keeps an open incident open; not what comes more often: it has to end. */
+const HOLD: number = log(4 * 3600);
 export const WARNING_LOG_PERIOD: number = log(4 * DAY_S);
 export const CRITICAL_LOG_PERIOD: number = log(40 * DAY_S);
 
@@ -86,9 +88,11 @@ export class CalibratedScores {
 
   /** Raw score at or above which a kind keeps an open incident open. */
   holdLevel(kind: number): number {
-    const opening = this.openLogPeriod;
-    const hold = Math.max(opening - HOLD, Math.min(opening, HOLD_LEAST));
-    return this.#tails[kind]!.rawAt(hold - SHARE[kind]! + this.#penalty[kind]!);
+    return this.#tails[kind]!.rawAt(this.#holdLogPeriod - SHARE[kind]! + this.#penalty[kind]!);
+  }
+
+  get #holdLogPeriod(): number {
+    return Math.min(this.openLogPeriod, HOLD);
   }
 
   logPeriod(kind: number, raw: number): number {
@@ -112,13 +116,14 @@ export class CalibratedScores {
   countSecond(top: Float64Array, second: number, trades: boolean): number {
     let longest = 0;
     let rarest = 0;
+    const hold = this.#holdLogPeriod;
     for (let k = 0; k < TRADE_KINDS; k++) {
       // Most seconds are below the grid, and need no logarithm to know it.
       if (top[k]! < GRID_STRENGTH[k]! || (NEEDS_TRADES[k] && !trades)) continue;
       const raw = rawOf(k, top[k]!);
       const period = this.#tails[k]!.logPeriod(raw) + SHARE[k]!;
       if (period > longest) longest = period;
-      rarest = Math.max(rarest, this.#tails[k]!.logRarity(raw) + SHARE[k]!);
+      rarest = Math.max(rarest, this.#tails[k]!.logRarity(raw, hold - SHARE[k]!) + SHARE[k]!);
       this.#tails[k]!.count(raw, second, 1);
     }
     const union = unionRaw(longest);
@@ -146,7 +151,8 @@ export class CalibratedScores {
     const prior = opened > asked ? OVERSPENT_PRIOR : UNSPENT_PRIOR;
     const account = (opened + prior) / (asked + prior);
     const factor = Math.min(ACCOUNT_FACTOR, Math.max(1 / ACCOUNT_FACTOR, account));
-    const raw = this.#union.rawAt(log((DAY_S * PEAKS_OPEN * factor) / settings.budget));
+    const young = 1 + YOUNG_S / Math.max(YOUNGEST_S, exposure);
+    const raw = this.#union.rawAt(log((DAY_S * PEAKS_OPEN * factor * young) / settings.budget));
     const opening = (raw - 1) * 2 + UNION_BASE;
     this.#levels[KIND_COUNT] = opening;
     for (let k = 0; k < KIND_COUNT; k++)

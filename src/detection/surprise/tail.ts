@@ -85,13 +85,13 @@ export class Tail {
   }
 
   /**
-   * The same for people to read: below the level whose peaks come most often it falls on with the share of seconds that
-   * are as high, down to how long such a run of seconds lasts.
+   * The same for people to read: below the level as rare as `from` it falls with the share of seconds that are as high.
+   * There peaks run into one another, and most of what is known of them is the pool's, of symbols busier or less busy.
    */
-  logRarity(raw: number): number {
-    const base = this.#commonest();
-    if (raw < GRID_FIRST || raw >= GRID_FIRST + GRID_STEP * base) return this.logPeriod(raw);
-    const run = this.#logPeriod[base]! + this.#logShare[base]!;
+  logRarity(raw: number, from: number): number {
+    const base = this.rawAt(from);
+    if (raw < GRID_FIRST || raw >= base || base === Number.POSITIVE_INFINITY) return this.logPeriod(raw);
+    const run = this.logPeriod(base) + interpolate(this.#logShare, base);
     return Math.max(0, run - interpolate(this.#logShare, raw));
   }
 
