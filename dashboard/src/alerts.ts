@@ -27,6 +27,8 @@ interface Page {
 
 const PAGE = 500;
 const INCIDENTS_MAX = 5000;
+/** Alerts that come within so long are said in one sentence. */
+const ANNOUNCE_MS = 3000;
 
 /** Newest first by when they opened. */
 export const incidents = signal<readonly Incident[]>([]);
@@ -142,7 +144,25 @@ export function ring(severity: Severity): void {
   });
 }
 
+/** What came lately in a sentence, for those who hear the page. */
+export const announced = signal('');
+let unsaid: Anomaly[] = [];
+
+function announce(anomaly: Anomaly): void {
+  unsaid.push(anomaly);
+  if (unsaid.length > 1) return;
+  setTimeout(() => {
+    const { symbol, kind, severity } = unsaid.reduce((top, one) =>
+      rank(one.severity) > rank(top.severity) ? one : top,
+    );
+    const many = unsaid.length > 1 ? `${unsaid.length} alerts, the worst: ` : '';
+    announced.value = `${many}${symbol}, ${kindName(kind)}, ${severity}`;
+    unsaid = [];
+  }, ANNOUNCE_MS);
+}
+
 function alarm(anomaly: Anomaly): void {
+  announce(anomaly);
   if (sound.value === 'on') ring(anomaly.severity);
   if (popups.value !== 'on' || !('Notification' in globalThis) || Notification.permission !== 'granted') return;
   const { id, symbol, kind, severity } = anomaly;

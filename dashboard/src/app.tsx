@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { address, go, hrefOf, type Place, setQuery } from './address.ts';
 import { AlertFeed, AlertsView } from './alert-list.tsx';
-import { incidents } from './alerts.ts';
+import { announced, incidents } from './alerts.ts';
 import { AnomalyView } from './anomaly-view.tsx';
 import { Banners, HealthView, overall } from './health-view.tsx';
 import { MarketStrip, MarketView } from './market-view.tsx';
@@ -43,6 +43,9 @@ export function App() {
         }}
       />
       <Banners />
+      <p class="hidden" aria-live="polite">
+        <Announced />
+      </p>
       <div class="columns">
         <WatchList />
         <main id="main" tabIndex={-1}>
@@ -65,6 +68,10 @@ export function App() {
       )}
     </div>
   );
+}
+
+function Announced() {
+  return <>{announced.value}</>;
 }
 
 function Main({ place }: { readonly place: Place }) {

@@ -1,5 +1,5 @@
 /** The chart in the page: keyboard and screen reader around the canvas, which says nothing by itself. */
-import { useSignal } from '@preact/signals';
+import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Anomaly, Bar, Trade } from '../../src/market/records.ts';
 import { go } from './address.ts';
@@ -83,7 +83,7 @@ export function Chart({ symbol, interval_s, anomalies, bars }: ChartProps) {
   };
   return (
     <div class="chart-frame">
-      <Legend candle={point.value ?? last.value} />
+      <Legend point={point} last={last} />
       {fault.value && <p class="empty">{fault.value}</p>}
       <div
         class="chart"
@@ -101,7 +101,14 @@ export function Chart({ symbol, interval_s, anomalies, bars }: ChartProps) {
   );
 }
 
-function Legend({ candle }: { readonly candle: Candle | null }) {
+interface LegendProps {
+  readonly point: Signal<Candle | null>;
+  readonly last: Signal<Candle | null>;
+}
+
+/** Reads for itself what changes several times a second, so that nothing around it is drawn anew. */
+function Legend({ point, last }: LegendProps) {
+  const candle = point.value ?? last.value;
   if (!candle) return <div class="legend" aria-hidden="true" />;
   const decimals = decimalsOf(candle.close);
   const part = (name: string, value: string) => (

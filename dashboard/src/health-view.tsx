@@ -142,7 +142,9 @@ export function Banners() {
       {gone !== null && (
         <p class="banner gone">
           <b>The server is gone</b>
-          {gone >= 1 ? ` for ${duration(gone)}` : ''}. What you see is old. Trying again by itself.
+          {/* Each second's count is seen, but not said. */}
+          <span aria-hidden="true">{gone >= 1 ? ` for ${duration(gone)}` : ''}</span>. What you see is old. Trying again
+          by itself.
         </p>
       )}
       {back.value !== null && (

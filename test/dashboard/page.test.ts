@@ -34,6 +34,23 @@ async function open(hash: string, size = WIDE, colorScheme: 'dark' | 'light' = '
   return page;
 }
 
+/** Notes from now on what a screen reader would say by itself: live regions' texts as they change. */
+async function listen(page: Page): Promise<() => Promise<readonly string[]>> {
+  await page.evaluate(`globalThis.heard = [];
+    for (const region of document.querySelectorAll('[aria-live], [role=status]')) {
+      const text = () => {
+        const copy = region.cloneNode(true);
+        for (const unsaid of copy.querySelectorAll('[aria-hidden=true]')) unsaid.remove();
+        return copy.textContent;
+      };
+      let before = text();
+      new MutationObserver(() => {
+        if (text() !== before) heard.push((before = text()));
+      }).observe(region, { subtree: true, childList: true, characterData: true });
+    }`);
+  return () => page.evaluate<readonly string[]>('heard');
+}
+
 const firstAlert = '.feed-list li a[href*="anomaly"]';
 
 test('prices, tape and chart move by themselves', { skip }, async () => {
@@ -89,6 +106,18 @@ test('an alert leads to its evidence, and its address to the same again', { skip
   await again.close();
   await page.locator('.anomaly h1 a').click();
   await page.locator('.symbol-view .chart canvas').first().waitFor();
+  await page.close();
+});
+
+test('an alert is said once to those who hear the page', { skip }, async () => {
+  const page = await open('#/health');
+  await page.locator('.watch-rows .watch-row').first().waitFor();
+  const heard = await listen(page);
+  await page.waitForFunction('heard.length > 0', null, { timeout: 60_000 });
+  await page.waitForTimeout(2000);
+  const said = await heard();
+  assert.equal(said.length, 1, said.join('; '));
+  assert.match(said[0]!, /[A-Z]+USDT, .+, (notice|warning|critical)$/);
   await page.close();
 });
 
@@ -171,8 +200,11 @@ interface Violation {
 test('a server that dies is said to be gone, and the page goes on by itself when it is back', { skip }, async () => {
   const page = await open('#/symbol/ETHUSDT');
   await page.locator('.tape ol li').first().waitFor();
+  const heard = await listen(page);
   await stage.kill();
-  await page.locator('.banner.gone').waitFor();
+  await page.getByText(/is gone for [3-9]/).waitFor();
+  const said = (await heard()).filter((text) => text !== '');
+  assert.deepEqual(said, ['The server is gone. What you see is old. Trying again by itself.']);
   await screenshots(page, 'server-gone');
   await stage.start();
   await page.locator('.banner.back').waitFor({ timeout: 30_000 });
