@@ -33,6 +33,9 @@ effect(() => {
   const { place } = address.value;
   followTrades(place.view === 'symbol' ? place.symbol : null);
 });
+effect(() => {
+  if (market.isIncomplete.value) setTimeout(() => void loadAll(), RETRY_MS);
+});
 render(<App />, document.getElementById('page')!);
 watchHealth();
 void loadAll();

@@ -43,6 +43,8 @@ export const beat = signal(0);
 export const tick = signal(0);
 /** Whether the first answer is there. */
 export const isLoaded = signal(false);
+/** Whether a symbol began to trade whose past has not been asked for. */
+export const isIncomplete = signal(false);
 /** Event time of the newest bar, ms. */
 export let now = 0;
 
@@ -55,6 +57,7 @@ export function load({ now: time, items }: WatchAnswer): void {
   now = time;
   for (const item of items) rows.set(item.symbol, { ...item, step: stepOf(time), version: 1 });
   isLoaded.value = true;
+  isIncomplete.value = false;
   changed();
 }
 
@@ -169,5 +172,6 @@ function made(bar: Bar): Row {
     version: 0,
   };
   rows.set(bar.symbol, row);
+  isIncomplete.value = true;
   return row;
 }

@@ -149,7 +149,12 @@ export class PriceChart {
       rightPriceScale: { borderColor: line! },
     });
     this.#candles.applyOptions({ upColor: up!, downColor: down!, wickUpColor: up!, wickDownColor: down! });
-    this.#scoreTitle.applyOptions({ lines: [{ text: SCORE_TITLE, color: muted!, fontSize: 11, lineHeight: 22 }] });
+    this.#scoreTitle.applyOptions({
+      lines: [
+        { text: '', fontSize: 5 },
+        { text: SCORE_TITLE, color: muted!, fontSize: 11 },
+      ],
+    });
     this.#level.applyOptions({ color: this.#colours['critical']! });
     this.#setAll();
     this.#marked = '';

@@ -1,7 +1,16 @@
 /** Rows of the watch list over time: a page that stays open all day must not go on counting from when it was opened. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { change, load, renew, rows, STEPS, takeBar, type WatchAnswer } from '../../dashboard/src/market.ts';
+import {
+  change,
+  isIncomplete,
+  load,
+  renew,
+  rows,
+  STEPS,
+  takeBar,
+  type WatchAnswer,
+} from '../../dashboard/src/market.ts';
 
 const MINUTE_MS = 60_000;
 const start = Date.UTC(2026, 0, 5, 12);
@@ -30,4 +39,15 @@ test('the change and the alerts of an hour follow the hour, and leave what is li
   assert.equal(row.price, 121);
   assert.equal(row.closes, closes);
   assert.notEqual(row.version, version, 'the row is not drawn again');
+});
+
+test('a symbol that begins to trade after the first answer is asked for, until an answer has its past', () => {
+  load(answer(start, 100, 0));
+  const bar = { open: 1, high: 1, low: 1, close: 1, volume: 1, quoteVolume: 1, trades: 1, takerBuyVolume: 1 };
+  takeBar({ ...bar, symbol: 'A', timestamp: start, score: 0, level: 5 });
+  assert.equal(isIncomplete.value, false);
+  takeBar({ ...bar, symbol: 'NEW', timestamp: start, score: 0, level: 5 });
+  assert.equal(isIncomplete.value, true);
+  load({ ...answer(start, 100, 0), items: [{ ...answer(start, 100, 0).items[0]!, symbol: 'NEW' }] });
+  assert.equal(isIncomplete.value, false);
 });
