@@ -224,6 +224,40 @@ test('9: a step caught by a rebalance is done once where its partition stays, an
   await Promise.all([first.leave(), second.leave()]);
 });
 
+test('9: a step refused since the group has moved on is done again at once, not at the next heartbeat', {
+  skip,
+}, async () => {
+  const first = await log.join({ group: 'refused', topic: 'in', read: false });
+  const before = await first.next();
+  assert.ok(before.kind === 'assigned');
+  const { promise: moved, resolve: move } = Promise.withResolvers<void>();
+  const tried: number[] = [];
+  undo.push(
+    meddleWith('TxnOffsetCommit', (send, done) => {
+      tried.push(tried.length);
+      void moved.then(() => send(done));
+    }),
+    // The broker hears them, and it is never known.
+    meddleWith('Heartbeat', (send, done) =>
+      send((error) => done(error ?? new NetworkError('The connection was lost.'))),
+    ),
+    move,
+  );
+  const step = first.commit([], [{ topic: 'in', partition: 0, offset: 3 }]);
+  await eventually(() => tried.length > 0, 'the step is on its way');
+  const second = await log.join({ group: 'refused', topic: 'in', read: false });
+  const taken = await second.next();
+  assert.ok(taken.kind === 'assigned' && taken.partitions.every(({ partition }) => partition !== 0));
+  // Its answer to the join has come by then, too.
+  await processClock.sleep(300);
+  move();
+  const late = processClock.sleep(10_000).then(() => 'late');
+  assert.equal(await Promise.race([step.then(() => 'done'), late]), 'done');
+  assert.ok(tried.length > 1, 'it was not refused: nothing is proved');
+  assert.equal(await log.committed('refused', 'in', 0), 3);
+  await Promise.all([first.leave(), second.leave()]);
+});
+
 /** A `Membership` of ours with what it has joined. */
 function ours(group: string, sessionMs: number): { membership: Membership; generations: Generation[] } {
   const generations: Generation[] = [];

@@ -110,12 +110,16 @@ export class Member implements GroupMember {
     for (;;) {
       await this.#settle();
       this.#mustHold(steps);
-      const { memberId, generation } = this.#settled!;
+      const tried = this.#settled!;
+      const { memberId, generation } = tried;
       try {
         await transactions.run(messages, steps, { consumer: membership.consumer, memberId, generation });
         break;
       } catch (error) {
         retrying?.(shortly(error));
+        // First a sign that this process still is a member: a zombie must not fence the one that took its place. A generation
+        // joined since the step began is one; a heartbeat may be a second away, for which partitions would stand still.
+        if (this.#joined === tried) await membership.confirmed();
         if (await this.#cameThrough(steps)) break;
       }
     }
@@ -141,9 +145,7 @@ export class Member implements GroupMember {
    * @throws `fenced` where the partitions are another's, or have been
    */
   async #cameThrough(steps: readonly Position[]): Promise<boolean> {
-    const { transactions, membership, offsets, group, topic } = this.#parts;
-    // First a sign that this process still is a member: a zombie must not fence the one that took its place.
-    await membership.confirmed();
+    const { transactions, offsets, group, topic } = this.#parts;
     for (;;) {
       this.#mustGoOn();
       try {

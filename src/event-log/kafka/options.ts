@@ -54,8 +54,9 @@ const REQUEST_MS = 30_000;
 const CONNECT_MS = 3000;
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 1000;
-/** The broker still writes the markers of the transaction before: a matter of milliseconds. */
+/** The broker still writes the markers of the transaction before: a matter of milliseconds, of more where it is busy. */
 const MARKERS_MS = 5;
+const MARKERS_TRIES = 3;
 
 /** Options common to all clients; `retries` are attempts after the first. */
 export function clientOptions(options: KafkaOptions, role: string, retries: number): BaseOptions {
@@ -66,7 +67,7 @@ export function clientOptions(options: KafkaOptions, role: string, retries: numb
     retries,
     retryDelay: (_client, _operation, attempt, _retries, error) =>
       idsOf(error).has('CONCURRENT_TRANSACTIONS')
-        ? MARKERS_MS
+        ? MARKERS_MS * 2 ** Math.max(0, Math.min(attempt, 8) - MARKERS_TRIES)
         : Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(attempt, 6)),
     connectTimeout: CONNECT_MS,
     requestTimeout: REQUEST_MS,
