@@ -15,7 +15,8 @@ export const REWRITTEN: string = [
   ...Object.entries(OLDER).map(([from, to]) => `${from} to ${to}`),
   'no grace of a liveness probe’s own',
 ].join(', ');
-const PROBE_GRACE = /(livenessProbe:(?:\n +(?!terminationGrace).*)*)\n +terminationGracePeriodSeconds: \d+/g;
+/** The pod's own stands further left. */
+const PROBE_GRACE = /^ {12}terminationGracePeriodSeconds: \d+\n/gm;
 
 /** The chart's manifests for `values`. @param tools folder with helm */
 export function manifests(tools: string, values: object, ...only: readonly string[]): string {
@@ -23,7 +24,7 @@ export function manifests(tools: string, values: object, ...only: readonly strin
   const hooks = only.length === 0 ? ['--no-hooks'] : [];
   const text = helm(tools, ['template', 'tapewatch', CHART, ...hooks, ...shown], values);
   return text
-    .replace(PROBE_GRACE, '$1')
+    .replace(PROBE_GRACE, '')
     .replace(/^apiVersion: (\S+)$/gm, (line, version: string) =>
       OLDER[version] ? `apiVersion: ${OLDER[version]}` : line,
     );
