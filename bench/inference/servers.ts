@@ -8,7 +8,7 @@ import type { Random } from '../../src/market/random.ts';
 import { modelFromOnnx } from '../../src/model/scoring-model.ts';
 import { freePort, type Running, started, tapewatch } from '../../test/deploy/observed.ts';
 import { pythonWith } from '../python/venv.ts';
-import { requestOf } from './load.ts';
+import { type Posted, requestOf } from './load.ts';
 
 export const COLUMNS = 8;
 const TRAINED_ROWS = 4096;
@@ -87,55 +87,96 @@ export async function startServers(folder: string, python: string, forest: Isola
     const env = { ...quiet, MODEL: artefact, SCORER: 'onnx' };
     const peer = await started(python, [...uvicorn, '--no-access-log'], env, /http:\/\/[\d.]+:\d+/);
     running.push(peer);
-    return { targets: [fastApi(peer), tensors(ours), named(ours)], stop };
+    return {
+      targets: [fastApi(peer), tensors(ours), binaryTensors(ours), named(ours, false), named(ours, true)],
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
+const json = (value: unknown): Posted => ({
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(value),
+});
+
 function fastApi(server: Running): Target {
-  const body = (rows: readonly Row[]): string => JSON.stringify(rows.length === 1 ? { features: rows[0] } : { rows });
-  return target('FastAPI + ONNX Runtime, /predict', server, '/predict', body, (answer) => answer['scores'] as number[]);
+  return target({
+    name: 'FastAPI + ONNX Runtime, /predict',
+    server,
+    path: '/predict',
+    posted: (rows) => json(rows.length === 1 ? { features: rows[0] } : { rows }),
+    scores: async (answer) => ((await answer.json()) as { scores: number[] }).scores,
+  });
 }
+
+const INFER = '/v2/models/bench/infer';
+const tensor = (rows: readonly Row[]) => ({ name: 'rows', shape: [rows.length, COLUMNS], datatype: 'FP32' });
 
 function tensors(server: Running): Target {
-  const body = (rows: readonly Row[]): string => {
-    const data = rows.flat();
-    return JSON.stringify({ inputs: [{ name: 'rows', shape: [rows.length, COLUMNS], datatype: 'FP32', data }] });
-  };
-  const scores = (answer: Readonly<Record<string, unknown>>): number[] =>
-    (answer['outputs'] as { name: string; data: number[] }[]).find(({ name }) => name === 'forest')!.data;
-  return target('tapewatch, /v2/models/bench/infer', server, '/v2/models/bench/infer', body, scores);
+  return target({
+    name: 'tapewatch, /v2/…/infer, JSON',
+    server,
+    path: INFER,
+    posted: (rows) => json({ inputs: [{ ...tensor(rows), data: rows.flat() }] }),
+    scores: async (answer) => ((await answer.json()) as { outputs: { data: number[] }[] }).outputs[0]!.data,
+  });
 }
 
-function named(server: Running): Target {
-  const body = (rows: readonly Row[]): string =>
-    JSON.stringify({
-      model: 'bench',
-      rows: rows.map((row) => Object.fromEntries(row.map((x, i) => [`x${i}`, x]))),
-    });
-  const scores = (answer: Readonly<Record<string, unknown>>): number[] =>
-    (answer['items'] as { score: number }[]).map(({ score }) => score);
-  return target('tapewatch, /v1/score (names, contributions)', server, '/v1/score', body, scores);
+/** As tritonclient sends and wants them unless told otherwise. */
+function binaryTensors(server: Running): Target {
+  return target({
+    name: 'tapewatch, /v2/…/infer, binary tensors',
+    server,
+    path: INFER,
+    posted(rows) {
+      const bytes = Buffer.from(Float32Array.from(rows.flat()).buffer);
+      const input = { ...tensor(rows), parameters: { binary_data_size: bytes.length } };
+      const head = Buffer.from(JSON.stringify({ inputs: [input], parameters: { binary_data_output: true } }));
+      const headers = { 'inference-header-content-length': String(head.length) };
+      return { headers, body: Buffer.concat([head, bytes]) };
+    },
+    async scores(answer) {
+      const begin = Number(answer.headers.get('inference-header-content-length'));
+      const bytes = await answer.arrayBuffer();
+      const { outputs } = JSON.parse(Buffer.from(bytes, 0, begin).toString()) as { outputs: { shape: number[] }[] };
+      return [...new Float64Array(bytes.slice(begin, begin + 8 * outputs[0]!.shape[0]!))];
+    },
+  });
 }
 
-function target(
-  name: string,
-  server: Running,
-  path: string,
-  body: (rows: readonly Row[]) => string,
-  scores: (answer: Readonly<Record<string, unknown>>) => readonly number[],
-): Target {
+function named(server: Running, contributions: boolean): Target {
+  return target({
+    name: `tapewatch, /v1/score${contributions ? ' with contributions' : ''}`,
+    server,
+    path: '/v1/score',
+    posted(rows) {
+      const byName = rows.map((row) => Object.fromEntries(row.map((x, i) => [`x${i}`, x])));
+      return json({ model: 'bench', contributions, rows: byName });
+    },
+    scores: async (answer) => ((await answer.json()) as { items: { score: number }[] }).items.map(({ score }) => score),
+  });
+}
+
+interface Way {
+  readonly name: string;
+  readonly server: Running;
+  readonly path: string;
+  readonly posted: (rows: readonly Row[]) => Posted;
+  readonly scores: (answer: Response) => Promise<readonly number[]>;
+}
+
+function target({ name, server, path, posted, scores }: Way): Target {
   return {
     name,
     server,
-    request: (rows) => requestOf(path, body(rows)),
+    request: (rows) => requestOf(path, posted(rows)),
     async scores(rows) {
-      const headers = { 'content-type': 'application/json' };
-      const answer = await fetch(`${server.address}${path}`, { method: 'POST', headers, body: body(rows) });
+      const answer = await fetch(`${server.address}${path}`, { method: 'POST', ...(posted(rows) as RequestInit) });
       if (!answer.ok) throw new Error(`${name}: ${await answer.text()}`);
-      return scores((await answer.json()) as Record<string, unknown>);
+      return scores(answer);
     },
   };
 }

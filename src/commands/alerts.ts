@@ -1,11 +1,19 @@
 /** `tapewatch alerts`: the anomalies of a running server, and with --follow those that come; or those of a log. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openEmbeddedLog } from '../event-log/embedded/embedded-log.ts';
 import { topicNames } from '../event-log/topics.ts';
 import { TapewatchError } from '../market/error.ts';
 import type { Anomaly } from '../market/records.ts';
 import { alertLine } from '../terminal/live-view.ts';
 import { COLOURS, PLAIN } from '../terminal/paint.ts';
-import { hasColour, print } from './output.ts';
+import { hasColour, print, say } from './output.ts';
+
+const FIRST_WAIT_MS = 500;
+const WAIT_MS_MAX = 5000;
+/** Ids of anomalies shown that are remembered, so that none is shown twice. */
+const SHOWN_MAX = 5000;
+/** Asked for after the server was gone. */
+const MISSED_MAX = '1000';
 
 export interface AlertsCommand {
   readonly server: string;
@@ -32,19 +40,68 @@ export async function runAlerts(options: AlertsCommand): Promise<void> {
     for (const anomaly of await lastOf(options.data, Number(options.limit))) await show(anomaly);
     return;
   }
-  const answer = await ask(`${server}/v1/anomalies?limit=${options.limit}`);
-  const { items } = (await answer.json()) as { items: Anomaly[] };
-  for (const anomaly of items.reverse()) await show(anomaly);
-  if (!options.follow) return;
-  const stream = await ask(`${server}/v1/stream`);
-  let rest = '';
-  for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) {
-    const events = (rest + chunk).split('\n\n');
-    rest = events.pop()!;
-    for (const event of events) {
-      const data = /^event: anomaly\ndata: (.*)$/m.exec(event)?.[1];
-      if (data) await show(JSON.parse(data) as Anomaly);
+  if (!options.follow) {
+    for (const anomaly of await newest(server, options.limit)) await show(anomaly);
+    return;
+  }
+  const shown = new Set<string>();
+  const showOnce = async (anomaly: Anomaly): Promise<void> => {
+    if (shown.has(anomaly.id)) return;
+    for (const oldest of shown) {
+      if (shown.size < SHOWN_MAX) break;
+      shown.delete(oldest);
     }
+    shown.add(anomaly.id);
+    await show(anomaly);
+  };
+  await follow(server, options.limit, showOnce);
+  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(WAIT_MS_MAX, 2 * wait)) {
+    if (wait === FIRST_WAIT_MS) say(`${server} is gone. Trying again by itself.`);
+    await sleep(wait);
+    try {
+      await follow(server, MISSED_MAX, showOnce, () => {
+        say(`${server} is back.`);
+        wait = FIRST_WAIT_MS / 2;
+      });
+    } catch (error) {
+      // Still gone, or gone again in the middle of an answer.
+      if (!(error instanceof TapewatchError || error instanceof TypeError)) throw error;
+    }
+  }
+}
+
+/** The newest anomalies of a server, oldest first. */
+async function newest(server: string, limit: string): Promise<Anomaly[]> {
+  const answer = await ask(`${server}/v1/anomalies?limit=${limit}`);
+  return ((await answer.json()) as { items: Anomaly[] }).items.reverse();
+}
+
+/**
+ * The newest, then those that come, until the server ends the stream. The stream is opened first: what comes while the
+ * newest are asked for may be shown twice, and none is missed. @throws TapewatchError `not_found` where nobody answers.
+ */
+async function follow(
+  server: string,
+  limit: string,
+  show: (anomaly: Anomaly) => Promise<void>,
+  opened: () => void = () => undefined,
+): Promise<void> {
+  const stream = await ask(`${server}/v1/stream`);
+  opened();
+  for (const anomaly of await newest(server, limit)) await show(anomaly);
+  let rest = '';
+  try {
+    for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) {
+      const events = (rest + chunk).split('\n\n');
+      rest = events.pop()!;
+      for (const event of events) {
+        const data = /^event: anomaly\ndata: (.*)$/m.exec(event)?.[1];
+        if (data) await show(JSON.parse(data) as Anomaly);
+      }
+    }
+  } catch (error) {
+    // What fails to be shown is no fault of the line.
+    if (!(error instanceof TypeError)) throw error;
   }
 }
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { EventLog } from '../event-log/event-log.ts';
 import type { TopicNames } from '../event-log/topics.ts';
 import { TapewatchError } from '../market/error.ts';
-import type { Anomaly } from '../market/records.ts';
+import type { Anomaly, Bar } from '../market/records.ts';
 import { chartImage, PICTURE_MS } from '../notify/chart-image.ts';
 import { type NotifyConfig, readConfig } from '../notify/config.ts';
 import { NotifyService } from '../notify/notify-service.ts';
@@ -53,7 +53,8 @@ export async function runNotifyTest(options: NotifyTestCommand): Promise<void> {
   for (const { name, type, notifier } of chosen) {
     const sentAt = Date.now();
     const anomaly = specimen(sentAt);
-    const notice = { key: anomaly.id, anomaly, isLate: false, link: page, picture: null, sentAt };
+    const picture = chartImage(specimenBars(sentAt), anomaly);
+    const notice = { key: anomaly.id, anomaly, isLate: false, link: page, picture, sentAt };
     const delivery = await notifier.send(notice, new AbortController().signal);
     if (delivery.outcome === 'delivered') await print(`${name} (${type}): delivered\n`);
     else {
@@ -73,6 +74,15 @@ function configOf(file: string): NotifyConfig {
   return readConfig(text, file, readSecret);
 }
 
+/** A wave: a chat that takes words may still take no pictures, and alerts come with one. */
+function specimenBars(now: number): readonly Bar[] {
+  return Array.from({ length: PICTURE_MS / 5000 }, (_, i) => {
+    const close = 100 + Math.sin(i / 9);
+    const bar = { open: close, high: close, low: close, close, volume: 1, quoteVolume: 100, trades: 1 };
+    return { ...bar, symbol: 'TEST', timestamp: now - PICTURE_MS + i * 5000, takerBuyVolume: 1, score: 0, level: 0 };
+  });
+}
+
 /** A message that nobody can take for an alert. */
 function specimen(now: number): Anomaly {
   return {
@@ -90,7 +100,7 @@ function specimen(now: number): Anomaly {
     actual: { quote_volume_5s: 1 },
     expected: { quote_volume_5s: [0, 1] },
     contributions: [{ feature: 'quote_volume_5s', share: 1 }],
-    summary: 'This is a test of Tapewatch: nothing happened. Messages of incidents will look like this one.',
+    summary: 'This is a test of Tapewatch, nothing happened. Messages of incidents look like this one',
     evidence: { firstTradeId: 0, lastTradeId: 0, model: 'sha256:test', settings: 'sha256:test', detector: 'test' },
   };
 }

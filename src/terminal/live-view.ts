@@ -78,14 +78,15 @@ export function symbolHead(paint: Paint, width: number): string {
 export function symbolLines(symbols: readonly SymbolView[], paint: Paint, rows: number, width: number): string[] {
   const now = symbols.reduce((latest, { timestamp }) => Math.max(latest, timestamp), 0);
   return symbols
-    .map((view) => ({ view, odd: oddLately(view, now) }))
+    .map((view) => ({ view, ...oddLately(view, now) }))
     .sort((a, b) => b.odd - a.odd || (a.view.symbol < b.view.symbol ? -1 : 1))
     .slice(0, rows)
-    .map(({ view, odd }) => symbolLine(view, odd, now, paint, width));
+    .map(({ view, odd, score }) => symbolLine(view, odd, score, now, paint, width));
 }
 
-function symbolLine(view: SymbolView, odd: number, now: number, paint: Paint, width: number): string {
-  const { symbol, price, timestamp, score, level, bars } = view;
+/** `odd` and `score` are the greatest of the last moments. */
+function symbolLine(view: SymbolView, odd: number, score: number, now: number, paint: Paint, width: number): string {
+  const { symbol, price, timestamp, level, bars } = view;
   const recent = bars.slice(-RECENT_S).filter((bar) => bar.timestamp > now - RECENT_S * 1000);
   const first = recent[0]?.open ?? price;
   const change = first > 0 ? (price / first - 1) * 100 : 0;
@@ -103,12 +104,14 @@ function symbolLine(view: SymbolView, odd: number, now: number, paint: Paint, wi
   return `${paint.bold(cut(symbol, 11).padEnd(11))} ${price.toFixed(decimalsOf(price)).padStart(12)} ${way(moved)}${spark}  ${mark(bar)}  ${cut(rare, Math.max(0, width - used))}`;
 }
 
-/** The greatest oddness of the last half minute: a list that jumps every second can't be read. */
-function oddLately({ bars }: SymbolView, now: number): number {
-  let odd = 0;
-  for (let i = bars.length - 1; i >= 0 && bars[i]!.timestamp > now - 30_000; i--)
+/** The greatest oddness and score of the last half minute: a list that jumps every second can't be read. */
+function oddLately({ bars }: SymbolView, now: number): { readonly odd: number; readonly score: number } {
+  let [odd, score] = [0, 0];
+  for (let i = bars.length - 1; i >= 0 && bars[i]!.timestamp > now - 30_000; i--) {
     odd = Math.max(odd, oddness(bars[i]!.score, bars[i]!.level));
-  return odd;
+    score = Math.max(score, bars[i]!.score);
+  }
+  return { odd, score };
 }
 
 function sparkOf(closes: readonly number[]): string {

@@ -10,6 +10,7 @@ import { createApp } from '../../src/api/app.ts';
 import { putInForce } from '../../src/commands/activation.ts';
 import { policyOf } from '../../src/commands/policy.ts';
 import { serving, withoutModel } from '../../src/commands/serving.ts';
+import { FEATURES } from '../../src/detection/surprise/vector.ts';
 import { type EmbeddedLog, openEmbeddedLog } from '../../src/event-log/embedded/embedded-log.ts';
 import { topicNames, topicSpecs } from '../../src/event-log/topics.ts';
 import { decodeTapeRecord, encodeBar, encodeTrade } from '../../src/market/codec.ts';
@@ -124,6 +125,12 @@ test('an activation stands in every partition, counts from its event time on, an
   assert.match(await metrics.registry.metrics(), new RegExp(`model_info.*${sha256(other)}"} 1`));
   const { active } = await get('/v1/models');
   assert.deepEqual([active.name, active.version, active.settings.budget], ['mine', 2, 7]);
+  const row = Object.fromEntries(FEATURES.map((name) => [name, 1]));
+  const scored = await app.inject({ method: 'POST', url: '/v1/score', payload: { rows: [row] } });
+  assert.equal(scored.json().model, sha256(other), 'rows are scored by what is in force');
+  const rows = { name: 'rows', shape: [1, FEATURES.length], datatype: 'FP64', data: FEATURES.map(() => 1) };
+  const inferred = await app.inject({ method: 'POST', url: '/v2/models/active/infer', payload: { inputs: [rows] } });
+  assert.equal(inferred.json().model_version, sha256(other));
 
   const back = (await activate('mine', { version: 1 })).json();
   assert.equal(back.settings.budget, 7, 'settings that are not asked for stay');

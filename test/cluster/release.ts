@@ -1,6 +1,6 @@
 /**
- * The chart on this cluster: `helm template`, as it is but for two API versions that Kubernetes 1.20 has under older names.
- * The fields that the chart uses are the same in both.
+ * The chart on this cluster: `helm template`, as it is but for two API versions that Kubernetes 1.20 has under older names,
+ * whose fields are the same as far as the chart uses them, and a liveness probe's own grace, which it does not know yet.
  */
 import { CHART, helm } from '../deploy/chart.ts';
 import { type Kube, until } from './kube.ts';
@@ -11,18 +11,23 @@ const OLDER: Readonly<Record<string, string>> = {
 };
 
 /** What was rewritten, for people. */
-export const REWRITTEN: string = Object.entries(OLDER)
-  .map(([from, to]) => `${from} to ${to}`)
-  .join(', ');
+export const REWRITTEN: string = [
+  ...Object.entries(OLDER).map(([from, to]) => `${from} to ${to}`),
+  'no grace of a liveness probe’s own',
+].join(', ');
+/** The pod's own stands further left. */
+const PROBE_GRACE = /^ {12}terminationGracePeriodSeconds: \d+\n/gm;
 
 /** The chart's manifests for `values`. @param tools folder with helm */
 export function manifests(tools: string, values: object, ...only: readonly string[]): string {
   const shown = only.flatMap((template) => ['--show-only', `templates/${template}`]);
   const hooks = only.length === 0 ? ['--no-hooks'] : [];
   const text = helm(tools, ['template', 'tapewatch', CHART, ...hooks, ...shown], values);
-  return text.replace(/^apiVersion: (\S+)$/gm, (line, version: string) =>
-    OLDER[version] ? `apiVersion: ${OLDER[version]}` : line,
-  );
+  return text
+    .replace(PROBE_GRACE, '')
+    .replace(/^apiVersion: (\S+)$/gm, (line, version: string) =>
+      OLDER[version] ? `apiVersion: ${OLDER[version]}` : line,
+    );
 }
 
 /** As `helm upgrade --install` does: the hook that makes the topics, then everything else. */

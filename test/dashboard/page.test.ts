@@ -121,6 +121,54 @@ test('an alert is said once to those who hear the page', { skip }, async () => {
   await page.close();
 });
 
+test('alerts are filtered by an address that can be shared, set aside for all windows, and ring where wanted', {
+  skip,
+}, async () => {
+  const page = await open('#/alerts?severity=warning');
+  const rows = page.locator('.alert-table tbody tr');
+  await rows.first().waitFor({ timeout: 60_000 });
+  const severities = await rows.locator('.badge').allTextContents();
+  assert.ok(
+    severities.every((severity) => severity === 'warning' || severity === 'critical'),
+    severities.join(),
+  );
+  await page.getByLabel('Least severity').selectOption('');
+  const row = rows.last();
+  const [symbol, kind] = [
+    (await row.locator('td').nth(1).textContent())!,
+    (await row.locator('td').nth(2).locator('a').textContent())!.slice(2),
+  ];
+  await page.getByLabel('Symbol', { exact: true }).fill(symbol.toLowerCase());
+  await page.getByLabel('Kind').selectOption({ label: kind });
+  await page.waitForURL(/symbol=/);
+  assert.match(new URL(page.url()).hash, /^#\/alerts\?.*kind=[a-z_]+/);
+  const again = await open(new URL(page.url()).hash);
+  const same = again.locator('.alert-table tbody tr');
+  await same.first().waitFor();
+  for (const text of await same.allTextContents()) assert.ok(text.includes(symbol) && text.includes(kind), text);
+  const before = await same.count();
+  await rows
+    .last()
+    .getByRole('button', { name: /^Not interesting/ })
+    .click();
+  await again.waitForFunction(`document.querySelectorAll('.alert-table tbody tr').length === ${before - 1}`);
+  await again.getByLabel('State').selectOption('dismissed');
+  await same.first().waitFor();
+  assert.ok((await same.first().textContent())!.includes(symbol));
+  const { items } = (await (await fetch(`${stage.url}/v1/annotations`)).json()) as {
+    items: { incident: string; verdict: string }[];
+  };
+  assert.ok(items.some(({ incident, verdict }) => incident.startsWith(symbol) && verdict === 'not_interesting'));
+  await again.close();
+  await page.evaluate(`globalThis.tones = 0;
+    const start = OscillatorNode.prototype.start;
+    OscillatorNode.prototype.start = function (at) { tones++; start.call(this, at); };`);
+  await page.getByRole('button', { name: 'Sound' }).click();
+  assert.equal(await page.evaluate('tones'), 1, 'switching it on does not let it be heard');
+  await page.waitForFunction('tones > 1', null, { timeout: 60_000 });
+  await page.close();
+});
+
 test('keys reach everything: search, list, chart, views, themes', { skip }, async () => {
   const page = await open('');
   await page.locator('.watch-rows .watch-row').first().waitFor();

@@ -50,8 +50,10 @@ function answers(environment: NodeJS.ProcessEnv): boolean {
   }
 }
 
-/** Why no Docker can be had here; null where one can. */
+/** Why no Docker can be had here (run.ts says so where it tried); null where one can. */
 export function noDocker(): string | null {
+  const tried = process.env['TAPEWATCH_NO_DOCKER'];
+  if (tried) return tried;
   if (answers(process.env)) return null;
   return isDebian()
     ? null

@@ -131,9 +131,11 @@ describe('the image', { skip: noDocker() ?? false }, () => {
   });
 
   test('SIGTERM ends at once what has no handler of its own, though it is the first process', async () => {
-    const id = start([], 'topics', '--kafka', '192.0.2.1:9092');
-    await processClock.sleep(2000);
-    assert.equal(inspect(id).State.Status, 'running', 'it waits for a broker that is not there');
+    const silent = `node -e "require('node:net').createServer(() => {}).listen(9092)" &`;
+    const waits = 'sleep 1; exec node /app/entrypoint.mjs topics --kafka 127.0.0.1:9092';
+    const id = start(['--entrypoint', 'sh'], '-c', `${silent} ${waits}`);
+    await processClock.sleep(4000);
+    assert.equal(inspect(id).State.Status, 'running', 'it waits for a broker that says nothing');
     assert.equal(await stopped(id, 20), 143);
   });
 

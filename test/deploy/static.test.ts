@@ -66,8 +66,9 @@ for (const [name, values] of Object.entries(VALUES)) {
           assert.ok(container.resources[what].cpu && container.resources[what].memory, `${metadata.name}: ${what}`);
         if (kind === 'Job') continue;
         assert.ok((pod.terminationGracePeriodSeconds ?? 0) > 15 + 10, 'longer than a stop and a transaction');
-        for (const [probe, path] of Object.entries(PROBES))
-          assert.equal((container as unknown as Record<string, Probe>)[probe]?.httpGet.path, path, probe);
+        const probes = container as unknown as Record<string, Probe>;
+        assert.ok((probes['livenessProbe']?.terminationGracePeriodSeconds ?? 99) < 15, 'what hangs hears no SIGTERM');
+        for (const [probe, path] of Object.entries(PROBES)) assert.equal(probes[probe]?.httpGet.path, path, probe);
       }
     }
   });
@@ -209,6 +210,7 @@ const PROBES = { startupProbe: '/healthz', livenessProbe: '/healthz', readinessP
 
 interface Probe {
   readonly httpGet: { readonly path: string };
+  readonly terminationGracePeriodSeconds?: number;
 }
 
 interface PodOwner {

@@ -89,6 +89,14 @@ test('the oddest symbol stands first, and lines fit a narrow and a wide terminal
   }
 });
 
+test('how rare is said of the same moment as how odd: the oddest of the last half minute', () => {
+  const calm = view('A', 2);
+  const [bar] = calm.bars;
+  const bars = [0, 31, 40].map((second, i) => ({ ...bar!, timestamp: second * 1000, score: [6, 5, 3][i]! }));
+  const [line] = symbolLines([{ ...calm, bars: [...bars, bar!] }], PLAIN, 1, 80);
+  assert.match(line!, /█{10} {2}28h /);
+});
+
 test('an incident is one line: its worst record, from when it opened, dimmed when it is over', () => {
   const notice = { ...anomaly, severity: 'notice' as const };
   const worse = {

@@ -175,9 +175,11 @@ function infer(model: Model, rows: Float64Array): Output[] {
   if (model.kind === 'forest') {
     const { forest } = model.scoring;
     const values = forest.score(rows);
+    const anomalies = new Array<boolean>(values.length);
+    for (let i = 0; i < values.length; i++) anomalies[i] = values[i]! > forest.threshold;
     return [
       { name: 'forest', datatype: 'FP64', values },
-      { name: 'anomaly', datatype: 'BOOL', values: Array.from(values, (score) => score > forest.threshold) },
+      { name: 'anomaly', datatype: 'BOOL', values: anomalies },
     ];
   }
   const count = rows.length / FEATURES.length;

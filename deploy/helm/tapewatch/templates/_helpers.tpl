@@ -158,6 +158,8 @@ livenessProbe:
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 3
+  # What hangs does not hear that it shall stop: no use in waiting for the pod's whole grace.
+  terminationGracePeriodSeconds: 5
 readinessProbe:
   httpGet: { path: /readyz, port: http }
   periodSeconds: 5
