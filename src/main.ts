@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { withSettings } from './commands/options.ts';
-import { tellError } from './commands/output.ts';
+import { endWithReader, tellError } from './commands/output.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -189,6 +189,7 @@ program
   .option('--anomalies <some|plan|none>', 'now and then one; every kind in every size; or a calm market', 'some')
   .action(async (options) => (await import('./commands/simulate.ts')).runSimulate(options));
 
+endWithReader();
 try {
   await program.parseAsync();
 } catch (error) {

@@ -1,6 +1,7 @@
 /** The command line as a user meets it: what it says and how it ends. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -36,6 +37,17 @@ test('a tape that is missing or no tape ends with 1 and says so', () => {
   const { code, err } = run('backtest', '--tape', path);
   assert.equal(code, 1);
   assert.match(err, /is no tape/);
+});
+
+test('a reader who has had enough, as head has, ends it without a word', async () => {
+  const child = spawn(process.execPath, [BIN, 'model', 'show', MODEL], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  let err = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    err += chunk;
+  });
+  const [code] = await once(child, 'close');
+  assert.deepEqual({ code, err }, { code: 0, err: '' });
 });
 
 test('a port in use and a damaged data folder each say what to do', async () => {
