@@ -124,7 +124,8 @@ export function budgetSection(pumps: readonly TapeMeasured[], others: readonly T
       ({ anomalies }) => ofTheMarket(anomalies[String(budget)]!).filter(({ phase }) => phase === 'open').length,
     );
     const days = tapes.reduce((sum, tape) => sum + tape.days, 0);
-    return opened.reduce((sum, count) => sum + count, 0) / days / budget;
+    // To the hundredths it is printed in: a tape of a day lacks the seconds before its first and after its last trade.
+    return Math.round((100 * opened.reduce((sum, count) => sum + count, 0)) / days / budget) / 100;
   };
   const lines = BUDGETS.flatMap((budget) => [
     ...(
