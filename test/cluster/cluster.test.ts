@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { DEFAULT_MODEL } from '../../src/model/artefact-file.ts';
 import { processClock } from '../../src/transport/network.ts';
-import { differenceOf, drained, feed, type Lines, push, tapeOf, written } from '../kafka/tape.ts';
+import { countOf, differenceOf, drained, feed, printed, tapeOf, written } from '../kafka/tape.ts';
 import { queryOf, ruleOf, sampleOf } from './external-metrics.ts';
 import { isReady, type Pod, until } from './kube.ts';
 import { type Metrics, startMetrics } from './metrics.ts';
@@ -262,21 +262,13 @@ test('after all of it the anomalies and bars on Kafka are the bytes of a backtes
   const bars = fileOf(stage, 'bars.ndjson');
   const tape = `kafka://${stage.broker.brokers.join(',')}`;
   const anomalies = await tapewatch(stage, 'backtest', '--tape', tape, '--bars', bars);
-  const wanted: Lines = new Map();
-  for (const [topic, text] of [
-    ['anomalies', anomalies],
-    ['bars', readFileSync(bars, 'utf8')],
-  ] as const)
-    for (const line of text.split('\n'))
-      if (line !== '') push(wanted, `${topic} ${/"symbol":"([^"]+)"/.exec(line)![1]}`, line);
-  const count = (topic: string): number =>
-    [...wanted].filter(([name]) => name.startsWith(topic)).reduce((sum, [, lines]) => sum + lines.length, 0);
+  const wanted = printed(anomalies, readFileSync(bars, 'utf8'));
   const actual = await written(stage.log);
   const models = new Set(anomalies.match(/"model":"sha256:[0-9a-f]+"/g));
   t.diagnostic(
-    `${await tradesOf(stage)} records of tape, ${count('anomalies')} anomaly records by ${models.size} models, ${count('bars')} bars`,
+    `${await tradesOf(stage)} records of tape, ${countOf(wanted, 'anomalies')} anomaly records by ${models.size} models, ${countOf(wanted, 'bars')} bars`,
   );
-  assert.ok(count('anomalies') > 50 && models.size === 2, 'too little to prove anything');
+  assert.ok(countOf(wanted, 'anomalies') > 50 && models.size === 2, 'too little to prove anything');
   assert.deepEqual(differenceOf(actual, wanted), { lost: 0, doubled: 0, wrong: 0, first: null });
 });
 

@@ -16,7 +16,7 @@ import { type KafkaLog, openKafkaLog } from '../../src/event-log/kafka/kafka-log
 import type { Trade } from '../../src/market/records.ts';
 import { processClock } from '../../src/transport/network.ts';
 import { noCluster } from '../kafka/broker.ts';
-import { differenceOf, drained, type Lines, push, written } from '../kafka/tape.ts';
+import { countOf, differenceOf, drained, printed, written } from '../kafka/tape.ts';
 import { type Docker, noDocker, someDocker } from './docker.ts';
 import { bases } from './images.ts';
 import { freePort } from './observed.ts';
@@ -211,20 +211,15 @@ describe('docker compose up, with the demo’s exchange', {
     const bars = join(folder, 'bars.ndjson');
     const args = [BIN, 'backtest', '--tape', `kafka://127.0.0.1:${ports.KAFKA}`, '--bars', bars];
     const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 1 << 28 });
-    const wanted: Lines = new Map();
-    for (const [topic, text] of [
-      ['anomalies', stdout],
-      ['bars', readFileSync(bars, 'utf8')],
-    ] as const)
-      for (const line of text.split('\n'))
-        if (line !== '') push(wanted, `${topic} ${/"symbol":"([^"]+)"/.exec(line)![1]}`, line);
-    const count = (topic: string): number =>
-      [...wanted].filter(([name]) => name.startsWith(topic)).reduce((sum, [, lines]) => sum + lines.length, 0);
+    const wanted = printed(stdout, readFileSync(bars, 'utf8'));
     const trades = await checkTape();
     t.diagnostic(
-      `Compose: ${trades} trades, ${count('anomalies')} anomaly records, ${count('bars')} bars, none lost, doubled or other`,
+      `Compose: ${trades} trades, ${countOf(wanted, 'anomalies')} anomaly records, ${countOf(wanted, 'bars')} bars, none lost, doubled or other`,
     );
-    assert.ok(trades > 1000 && count('anomalies') > 0 && count('bars') > 100, 'too little to prove anything');
+    assert.ok(
+      trades > 1000 && countOf(wanted, 'anomalies') > 0 && countOf(wanted, 'bars') > 100,
+      'too little to prove anything',
+    );
     assert.deepEqual(differenceOf(await written(log), wanted), { lost: 0, doubled: 0, wrong: 0, first: null });
   });
 

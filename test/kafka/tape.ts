@@ -108,7 +108,20 @@ export function wilderModel(dir: string): string {
   return path;
 }
 
-export function push(lines: Lines, name: string, line: string): void {
+/** What the command `backtest` printed, and wrote as bars. */
+export function printed(anomalies: string, bars: string): Lines {
+  const lines: Lines = new Map();
+  for (const [topic, text] of Object.entries({ anomalies, bars }))
+    for (const line of text.split('\n'))
+      if (line !== '') push(lines, `${topic} ${/"symbol":"([^"]+)"/.exec(line)![1]}`, line);
+  return lines;
+}
+
+export function countOf(lines: Lines, topic: 'anomalies' | 'bars'): number {
+  return [...lines].filter(([name]) => name.startsWith(topic)).reduce((sum, [, its]) => sum + its.length, 0);
+}
+
+function push(lines: Lines, name: string, line: string): void {
   const list = lines.get(name);
   if (list) list.push(line);
   else lines.set(name, [line]);
