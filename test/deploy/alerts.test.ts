@@ -15,7 +15,15 @@ import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from
 import { ALERTS } from '../../deploy/prometheus/alerts.ts';
 import { processClock } from '../../src/transport/network.ts';
 import { type Cluster, noCluster, startCluster } from '../kafka/broker.ts';
-import { type Alertmanager, alertmanager, type Prometheus, prometheus, type Running, tapewatch } from './observed.ts';
+import {
+  type Alertmanager,
+  alertmanager,
+  freePort,
+  type Prometheus,
+  prometheus,
+  type Running,
+  tapewatch,
+} from './observed.ts';
 import { prometheusTools } from './tools.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -57,7 +65,16 @@ describe('the fault itself fires the alert, and Alertmanager tells it', {
     const exchange = ['--ws-url', ws!, '--rest-url', rest!, '--symbols', String(symbols)];
     detectors = [
       await start('detect', '--instance', 'detect-0', '--budget', '0.01', ...common),
-      await start('detect', '--instance', 'detect-1', '--budget', '0.01', ...common),
+      await start(
+        'detect',
+        '--instance',
+        'detect-1',
+        '--budget',
+        '0.01',
+        ...common,
+        '--port',
+        String(await freePort()),
+      ),
     ];
     serve = await start('serve', '--data', data, ...common);
     const capture = await start('capture', '--instance', 'capture-0', ...common, ...exchange);
@@ -149,6 +166,19 @@ describe('the fault itself fires the alert, and Alertmanager tells it', {
     }
   });
 
+  test('Kafka is slow to a detector that starts: TapewatchRestoreTooLong', async () => {
+    await detectors[1]!.stop();
+    await limitReads(cluster, 5000);
+    const again = detectors[1]!.again();
+    try {
+      await told('TapewatchRestoreTooLong');
+    } finally {
+      await limitReads(cluster, null);
+      detectors[1] = await again;
+      running.push(detectors[1]);
+    }
+  });
+
   test('no detector is left: TapewatchNothingScored', async () => {
     for (const detector of detectors) await detector.stop();
     await told('TapewatchNothingScored');
@@ -185,8 +215,13 @@ async function limitMessages({ brokers }: Cluster, topic: string, bytes: number)
   await admin.close();
 }
 
-test(
-  'TapewatchRestoreTooLong by its fault',
-  { skip: 'a restore takes a second here: promtool plays it (rules.test.ts)' },
-  () => undefined,
-);
+/** The quota of every client, bytes a second; null: none. */
+async function limitReads({ brokers }: Cluster, bytes_s: number | null): Promise<void> {
+  const admin = new Admin({ clientId: 'alerts-test', bootstrapBrokers: [...brokers] });
+  const quota = { key: 'consumer_byte_rate' } as const;
+  const ops = [
+    bytes_s === null ? { ...quota, remove: true as const } : { ...quota, value: bytes_s, remove: false as const },
+  ];
+  await admin.alterClientQuotas({ entries: [{ entities: [{ entityType: 'client-id', entityName: null }], ops }] });
+  await admin.close();
+}
