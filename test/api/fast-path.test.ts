@@ -303,6 +303,45 @@ test('who does not read its answers is not read from, and gets them all once it 
   client.socket.destroy();
 });
 
+test('an answer that is made and not yet sent keeps its place before all that comes in the same turn', async () => {
+  const asks = [ANSWERED[0]!, ANSWERED[9]!, ANSWERED[1]!, REFUSED[0]!];
+  const wanted = await Promise.all(asks.map(expected));
+  const [first, ...others] = asks.map(bytesOf);
+  served.app.server.once('connection', (socket: Socket) => {
+    // Behind the one that answers, before anything is sent.
+    const more = (): void => {
+      const next = others.shift();
+      if (next) socket.unshift(next);
+      else socket.off('data', more);
+    };
+    socket.on('data', more);
+  });
+  const client = new Client(served.url);
+  client.socket.write(first!);
+  for (const its of wanted) assert.deepEqual(comparable(await client.answer(), false), its);
+  assert.equal(others.length, 0);
+  client.socket.destroy();
+});
+
+for (const who of ['server', 'client'] as const)
+  test(`an answer that is made and not yet sent is sent where the ${who} ends the connection`, async () => {
+    const its = await startServer();
+    // The fast path begins once a first answer has told what stands on all.
+    await its.app.inject('/healthz');
+    let closed: Promise<void> | undefined;
+    its.app.server.once('connection', (socket: Socket) => {
+      socket.once('data', () => {
+        if (who === 'client') socket.push(null);
+        else closed = its.close();
+      });
+    });
+    const client = new Client(its.url);
+    client.socket.write(bytesOf(ANSWERED[0]!));
+    assert.equal((await client.answer()).status, 200);
+    if (!client.socket.closed) await once(client.socket, 'close');
+    await (closed ?? its.close());
+  });
+
 test('a server that stops cuts who waits and finishes what it has begun', async () => {
   const its = await startServer();
   const [idle, busy] = [new Client(its.url), new Client(its.url)];

@@ -17,6 +17,8 @@ export class Connection {
   #wanted = 0;
   /** When its last request began. */
   #began: number = elapsedMs();
+  /** What is still to be sent of its last request. */
+  #due: { readonly known: Known; readonly answer: FastAnswer } | null = null;
 
   /** `leave` gives the socket to Node's server. */
   constructor(fast: FastPath, socket: Socket, leave: () => void) {
@@ -39,10 +41,24 @@ export class Connection {
     else this.#handOver();
   }
 
-  readonly #end = (): void => this.#socket.destroySoon();
+  /** Sends the answer there is. */
+  flush(): void {
+    if (this.#due === null) return;
+    const { known, answer } = this.#due;
+    this.#due = null;
+    const { head, route } = known;
+    const answerBytes = this.#send(answer, head.requestId ?? randomUUID());
+    this.#fast.meter('POST', route.route, 200, elapsedMs() - this.#began, head.bodyBytes, answerBytes);
+  }
+
+  readonly #end = (): void => {
+    this.flush();
+    this.#socket.destroySoon();
+  };
   readonly #drop = (): void => void this.#socket.destroy();
 
   readonly #read = (chunk: Buffer): void => {
+    this.flush();
     if (this.#bytes === 0) this.#began = elapsedMs();
     this.#parts.push(chunk);
     this.#bytes += chunk.length;
@@ -59,12 +75,12 @@ export class Connection {
     else this.#handOver();
   };
 
-  #answer({ head, route }: Known, answer: FastAnswer): void {
+  #answer(known: Known, answer: FastAnswer): void {
     this.#parts = [];
     this.#bytes = 0;
     this.#wanted = 0;
-    const answerBytes = this.#send(answer, head.requestId ?? randomUUID());
-    this.#fast.meter('POST', route.route, 200, elapsedMs() - this.#began, head.bodyBytes, answerBytes);
+    this.#due = { known, answer };
+    this.#fast.flushLater(this);
   }
 
   /** Returns the size of the body. */

@@ -85,6 +85,8 @@ export class FastPath {
   readonly #options: FastPathOptions;
   readonly #common: string;
   readonly #heads = new Map<string, Known>();
+  /** That have an answer to send. */
+  readonly #answered: Connection[] = [];
 
   constructor(options: FastPathOptions, common: readonly string[], idleMs: number) {
     this.meter = options.meter;
@@ -106,6 +108,19 @@ export class FastPath {
     this.#heads.set(text, { head, route });
     return { head, route };
   }
+
+  /**
+   * Once all that has come is read: answers sent one behind the other wake a client once, and waking it is most of what
+   * sending costs.
+   */
+  flushLater(connection: Connection): void {
+    if (this.#answered.push(connection) === 1) setImmediate(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    for (const connection of this.#answered) connection.flush();
+    this.#answered.length = 0;
+  };
 
   /** `jsonBytes`: null where the body is JSON alone. */
   head(requestId: string, bodyBytes: number, jsonBytes: number | null): string {
