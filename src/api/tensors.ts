@@ -4,8 +4,10 @@
  */
 import { Type } from 'typebox';
 import { TapewatchError } from '../market/error.ts';
+import { Scratch } from './scratch.ts';
 
 const FLOATS = ['FP32', 'FP64'] as const;
+const NOTHING: Buffer = Buffer.alloc(0);
 /** Rows of one request. */
 export const ROWS_MAX = 16_384;
 
@@ -38,11 +40,12 @@ export interface Output {
 export function splitBody(
   body: Buffer,
   headerBytes: string | undefined,
-): { readonly json: unknown; readonly tensors: Buffer } {
-  const end = headerBytes === undefined ? body.length : Number(headerBytes);
+): { readonly json: Buffer; readonly tensors: Buffer } {
+  if (headerBytes === undefined) return { json: body, tensors: NOTHING };
+  const end = Number(headerBytes);
   if (!Number.isInteger(end) || end < 0 || end > body.length)
     throw invalid('Inference-Header-Content-Length is no length of this body');
-  return { json: parse(end === body.length ? body : body.subarray(0, end)), tensors: body.subarray(end) };
+  return { json: body.subarray(0, end), tensors: body.subarray(end) };
 }
 
 /** @throws TapewatchError `usage` where it is not JSON. */
@@ -54,24 +57,38 @@ export function parse(json: Buffer): unknown {
   }
 }
 
-/** The rows of the only input, flat. @throws TapewatchError `rows_invalid` naming row and column. */
-export function rowsOf(request: InferRequest, columns: number, tensors: Buffer): Float64Array {
-  const { name, shape, datatype, data, parameters } = request.inputs[0]!;
+const scratch = new Scratch();
+
+/**
+ * The rows of the only input, flat, until the next call; `flat` where its numbers were read already.
+ * @throws TapewatchError `rows_invalid` naming row and column.
+ */
+export function rowsOf(
+  request: InferRequest,
+  columns: number,
+  tensors: Buffer,
+  flat: Float64Array | null = null,
+): Float64Array {
+  const { name, shape, datatype, data = [], parameters } = request.inputs[0]!;
   const [rows, width] = shape as [number, number];
   if (name !== 'rows') throw invalid(`there is no input ${name}: it is called rows`);
   if (width !== columns) throw invalid(`rows has ${width} columns instead of ${columns}`);
   if (rows < 1 || rows > ROWS_MAX) throw invalid(`rows must have 1 to ${ROWS_MAX} rows`);
   const count = rows * columns;
+  const isSingle = datatype === 'FP32';
   const size = parameters?.['binary_data_size'];
-  const values = size === undefined ? numbers(data ?? [], datatype, count) : floats(tensors, datatype, size, count);
-  for (let i = 0; i < count; i++)
-    if (!Number.isFinite(values[i]))
-      throw invalid(`row ${Math.floor(i / columns)}, column ${i % columns} is not finite`);
+  const values = size === undefined ? (flat ?? numbers(data, count)) : floats(tensors, isSingle, size, count);
+  if (values.length !== count) throw invalid(`data has ${values.length} numbers instead of ${count}`);
+  for (let i = 0; i < count; i++) {
+    const value = isSingle ? Math.fround(values[i]!) : values[i]!;
+    if (!Number.isFinite(value)) throw invalid(`row ${Math.floor(i / columns)}, column ${i % columns} is not finite`);
+    values[i] = value;
+  }
   return values;
 }
 
-function numbers(data: readonly unknown[], datatype: string, count: number): Float64Array {
-  const values = datatype === 'FP32' ? new Float32Array(count) : new Float64Array(count);
+function numbers(data: readonly unknown[], count: number): Float64Array {
+  const values = scratch.of(count);
   let at = 0;
   const take = (value: unknown): void => {
     if (Array.isArray(value)) for (const each of value) take(each);
@@ -82,21 +99,24 @@ function numbers(data: readonly unknown[], datatype: string, count: number): Flo
   if (data.length === count) for (; at < count && typeof data[at] === 'number'; at++) values[at] = data[at] as number;
   for (let i = at; i < data.length; i++) take(data[i]);
   if (at !== count) throw invalid(`data has ${at} numbers instead of ${count}`);
-  return new Float64Array(values);
+  return values;
 }
 
-function floats(tensors: Buffer, datatype: string, size: unknown, count: number): Float64Array {
-  const width = datatype === 'FP32' ? 4 : 8;
-  if (size !== count * width || tensors.length !== size)
-    throw invalid(`the binary data has ${tensors.length} bytes instead of ${count * width}`);
-  const bytes = new Uint8Array(tensors).buffer;
-  return width === 4 ? new Float64Array(new Float32Array(bytes)) : new Float64Array(bytes);
+function floats(tensors: Buffer, isSingle: boolean, size: unknown, count: number): Float64Array {
+  const bytes = count * (isSingle ? 4 : 8);
+  if (size !== bytes || tensors.length !== size)
+    throw invalid(`the binary data has ${tensors.length} bytes instead of ${bytes}`);
+  const view = new DataView(tensors.buffer, tensors.byteOffset, bytes);
+  const values = scratch.of(count);
+  if (isSingle) for (let i = 0; i < count; i++) values[i] = view.getFloat32(4 * i, true);
+  else for (let i = 0; i < count; i++) values[i] = view.getFloat64(8 * i, true);
+  return values;
 }
 
 export interface Answer {
   readonly json: string;
-  /** What follows the JSON; null where no output was asked for as binary. */
-  readonly tensors: Buffer | null;
+  /** The bytes that follow the JSON, as Latin-1; null where no output was asked for as binary. */
+  readonly tensors: string | null;
 }
 
 /** Outputs asked for by name, or all; as JSON or binary as the request says of each, or of all. */
@@ -105,25 +125,37 @@ export function answer(
   request: InferRequest,
   outputs: readonly Output[],
 ): Answer {
-  const tensors: Buffer[] = [];
+  let tensors: string | null = null;
   const all = request.parameters?.['binary_data_output'] === true;
-  const asked = request.outputs ?? outputs.map(({ name }) => ({ name, parameters: undefined }));
-  const written = asked.map(({ name, parameters }) => {
-    const output = outputs.find((its) => its.name === name);
-    if (!output) throw invalid(`there is no output ${name}: there are ${outputs.map((its) => its.name).join(', ')}`);
-    const { datatype, values } = output;
-    const shape = [values.length];
-    if (!(parameters?.['binary_data'] ?? all)) return { name, datatype, shape, data: Array.from<unknown>(values) };
-    const bytes =
-      values instanceof Float64Array
-        ? Buffer.from(values.buffer, values.byteOffset, values.byteLength)
-        : Buffer.from(values.map(Number));
-    tensors.push(bytes);
-    return { name, datatype, shape, parameters: { binary_data_size: bytes.length } };
+  const written = (request.outputs ?? outputs).map((asked) => {
+    const output = outputs.find((its) => its.name === asked.name);
+    if (!output)
+      throw invalid(`there is no output ${asked.name}: there are ${outputs.map((its) => its.name).join(', ')}`);
+    const { name, datatype, values } = output;
+    const isBinary = 'parameters' in asked ? (asked.parameters?.['binary_data'] ?? all) : all;
+    const bytes = isBinary ? bytesOf(values) : null;
+    if (bytes !== null) tensors = (tensors ?? '') + bytes;
+    const content = bytes === null ? `"data":${listOf(values)}` : `"parameters":{"binary_data_size":${bytes.length}}`;
+    return `{"name":"${name}","datatype":"${datatype}","shape":[${values.length}],${content}}`;
   });
-  const id = request.id === undefined ? {} : { id: request.id };
-  const json = JSON.stringify({ ...head, ...id, outputs: written });
-  return { json, tensors: tensors.length > 0 ? Buffer.concat(tensors) : null };
+  const id = request.id === undefined ? '' : `"id":${JSON.stringify(request.id)},`;
+  const { model_name, model_version } = head;
+  const json = `{"model_name":"${model_name}","model_version":"${model_version}",${id}"outputs":[${written.join(',')}]}`;
+  return { json, tensors };
+}
+
+function listOf(values: Output['values']): string {
+  const list: (number | boolean)[] = [];
+  for (let i = 0; i < values.length; i++) list.push(values[i]!);
+  return JSON.stringify(list);
+}
+
+function bytesOf(values: Output['values']): string {
+  const bytes =
+    values instanceof Float64Array
+      ? Buffer.from(values.buffer, values.byteOffset, values.byteLength)
+      : Buffer.from(values.map(Number));
+  return bytes.toString('latin1');
 }
 
 function invalid(what: string): TapewatchError {

@@ -75,6 +75,19 @@ const ANSWERED: readonly Ask[] = [
     { inputs: [{ name: 'rows', shape: [1, FEATURES.length], datatype: 'FP32', data: Object.values(row) }] },
     '/v2/models/active/infer',
   ),
+  infer({ inputs: [{ ...tensor, data: values.toReversed() }] }),
+  infer({ inputs: [{ ...tensor, datatype: 'FP32', data: values.map((x) => x / 3) }] }),
+  infer({ inputs: [{ data: [-0, 1e-7, 2, 3e5, -4.5, 1e22], ...tensor }], parameters: { more: '"data"' } }),
+  infer({ inputs: [{ ...tensor, data: values, parameters: { data: [1, 2, 3, 4, 5, 6] } }] }),
+  {
+    ...infer({}),
+    body: '{"inputs": [{"name": "rows", "shape": [1, 3], "datatype": "FP32", "data": [0.25, -1, 2e-3]}]}',
+  },
+  infer({
+    inputs: [{ ...tensor, data: values }],
+    outputs: [{ name: 'anomaly', parameters: { binary_data: true } }, { name: 'forest' }],
+  }),
+  { ...binary('FP32', { id: '✓', parameters: { binary_data_output: true } }) },
   binary('FP32'),
   binary('FP64', { parameters: { binary_data_output: true } }),
 ];
@@ -87,6 +100,9 @@ const REFUSED: readonly Ask[] = [
   { path: '/v1/score', body: '{"rows":', headers: json },
   infer({ inputs: [{ ...tensor, data: values.slice(1) }] }),
   infer({ inputs: [{ ...tensor, data: values }], outputs: [{ name: 'colour' }] }),
+  infer({ inputs: [{ ...tensor, datatype: 'FP32', data: [...values.slice(1), 1e39] }] }),
+  infer({ inputs: [{ ...tensor, parameters: { data: values } }] }),
+  infer({ inputs: [{ ...tensor, data: values, parameters: { binary_data_size: 48 } }] }),
   infer({ inputs: [{ ...tensor, data: values }] }, '/v2/models/small/versions/9/infer'),
   infer({ inputs: [{ ...tensor, data: values }] }, '/v2/models/none/infer'),
   { ...binary('FP32'), headers: { 'inference-header-content-length': '99999' } },
@@ -165,6 +181,15 @@ test('each answer is the one that Node’s server gives, headers and bytes, and 
     assert.equal(answer.status, 200, answer.body.toString());
     assert.deepEqual(comparable(answer, !!ask.headers?.['x-request-id']), wanted);
     assert.equal(ordinary, before, `${ask.path} went the other way`);
+    const json = answer.body.subarray(
+      0,
+      Number(answer.headers['inference-header-content-length'] ?? answer.body.length),
+    );
+    assert.equal(
+      json.toString(),
+      JSON.stringify(JSON.parse(json.toString())),
+      'the JSON is as JSON.stringify writes it',
+    );
   }
   client.socket.destroy();
 });

@@ -4,8 +4,6 @@ import type { Socket } from 'node:net';
 import { elapsedMs } from '../../observe/clock.ts';
 import type { FastAnswer, FastPath, Known } from './fast-path.ts';
 
-const HEAD_END = Buffer.from('\r\n\r\n');
-
 export class Connection {
   readonly #fast: FastPath;
   readonly #socket: Socket;
@@ -17,6 +15,8 @@ export class Connection {
   #wanted = 0;
   /** When its last request began. */
   #began: number = elapsedMs();
+  /** The head of its last request. */
+  #known: Known | null = null;
   /** What is still to be sent of its last request. */
   #due: { readonly known: Known; readonly answer: FastAnswer } | null = null;
 
@@ -64,13 +64,12 @@ export class Connection {
     this.#bytes += chunk.length;
     if (this.#bytes < this.#wanted) return;
     const bytes = this.#parts.length === 1 ? chunk : Buffer.concat(this.#parts);
-    const end = bytes.indexOf(HEAD_END);
-    const known = end < 0 ? null : this.#fast.known(bytes.toString('latin1', 0, end));
-    const from = end + HEAD_END.length;
-    this.#wanted = known ? from + known.head.bodyBytes : 0;
+    const known = this.#fast.known(bytes, this.#known);
+    this.#known = known;
+    this.#wanted = known ? known.bytes.length + known.head.bodyBytes : 0;
     if (known && this.#bytes < this.#wanted) return;
     // More than one request: it is the other way that answers them in turn.
-    const answer = known && this.#bytes === this.#wanted ? answerOf(known, bytes.subarray(from)) : null;
+    const answer = known && this.#bytes === this.#wanted ? answerOf(known, bytes.subarray(known.bytes.length)) : null;
     if (answer) this.#answer(known!, answer);
     else this.#handOver();
   };
@@ -90,10 +89,10 @@ export class Connection {
     const bodyBytes = jsonBytes + (tensors?.length ?? 0);
     const text = this.#fast.head(requestId, bodyBytes, tensors ? jsonBytes : null) + json;
     // Latin-1 where it is ASCII: the same bytes, and no character is looked at.
-    const encoding = jsonBytes === json.length ? 'latin1' : 'utf8';
-    const isTaken = tensors
-      ? socket.write(Buffer.concat([Buffer.from(text, encoding), tensors]))
-      : socket.write(text, encoding);
+    const isTaken =
+      jsonBytes === json.length
+        ? socket.write(tensors === null ? text : text + tensors, 'latin1')
+        : socket.write(Buffer.concat([Buffer.from(text), Buffer.from(tensors ?? '', 'latin1')]));
     if (!isTaken) {
       // Who does not read its answers is not read from.
       socket.pause();

@@ -22,8 +22,8 @@ export interface FastRoute {
 
 export interface FastAnswer {
   readonly json: string;
-  /** Bytes behind the JSON; null: the answer is JSON alone. */
-  readonly tensors: Buffer | null;
+  /** Bytes behind the JSON, as Latin-1; null: the answer is JSON alone. */
+  readonly tensors: string | null;
 }
 
 export interface FastPathOptions {
@@ -39,6 +39,7 @@ export interface FastPathOptions {
 const PROBE = '/v2/health/live';
 /** Headers that each answer has its own of. */
 const OWN: ReadonlySet<string> = new Set(['content-type', 'content-length', 'x-request-id', 'date', 'connection']);
+const HEAD_END = Buffer.from('\r\n\r\n');
 /** Clients send the same head again and again. */
 const HEADS_MAX = 256;
 /** A timer of each socket would be set anew at each read and write. */
@@ -75,6 +76,8 @@ export function addFastPath(app: FastifyInstance, options: FastPathOptions): voi
 
 /** A head, understood. */
 export interface Known {
+  /** The empty line included. */
+  readonly bytes: Buffer;
   readonly head: PlainHead;
   readonly route: FastRoute;
 }
@@ -95,18 +98,31 @@ export class FastPath {
     this.#common = [...common, ...kept].join('\r\n');
   }
 
-  /** What a head (Latin-1) asks for; null where that is not answered here. */
-  known(text: string): Known | null {
+  /** The head at the beginning of `bytes`; null where it is not whole, or what it asks for is not answered here. */
+  known(bytes: Buffer, last: Known | null): Known | null {
+    // As a client's requests mostly differ in their bodies alone.
+    if (
+      last &&
+      bytes.length >= last.bytes.length &&
+      bytes.compare(last.bytes, 0, last.bytes.length, 0, last.bytes.length) === 0
+    )
+      return last;
+    const end = bytes.indexOf(HEAD_END);
+    if (end < 0) return null;
+    const text = bytes.toString('latin1', 0, end);
     const known = this.#heads.get(text);
     if (known) return known;
     const { routeOf, bodyBytesMax, isRequestId } = this.#options;
     const head = plainHead(text);
     const route = head && routeOf(head.path, head.contentType);
     if (!route || head.bodyBytes > bodyBytesMax) return null;
-    if (head.requestId !== undefined) return isRequestId(head.requestId) ? { head, route } : null;
-    if (this.#heads.size >= HEADS_MAX) this.#heads.clear();
-    this.#heads.set(text, { head, route });
-    return { head, route };
+    if (head.requestId !== undefined && !isRequestId(head.requestId)) return null;
+    const made = { head, route, bytes: Buffer.from(bytes.subarray(0, end + HEAD_END.length)) };
+    if (head.requestId === undefined) {
+      if (this.#heads.size >= HEADS_MAX) this.#heads.clear();
+      this.#heads.set(text, made);
+    }
+    return made;
   }
 
   /**
