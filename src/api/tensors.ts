@@ -145,7 +145,8 @@ export function answer(
 }
 
 function listOf(values: Output['values']): string {
-  const list: (number | boolean)[] = [];
+  if (!(values instanceof Float64Array)) return JSON.stringify(values);
+  const list: number[] = [];
   for (let i = 0; i < values.length; i++) list.push(values[i]!);
   return JSON.stringify(list);
 }

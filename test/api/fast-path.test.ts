@@ -10,6 +10,7 @@ import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { plainHead } from '../../src/api/fast-path/request-head.ts';
 import { FEATURES } from '../../src/detection/surprise/vector.ts';
+import { modelFromOnnx } from '../../src/model/scoring-model.ts';
 import { type Served, startServer } from './server.ts';
 
 let served: Served;
@@ -19,6 +20,9 @@ const count = (): void => void ordinary++;
 before(async () => {
   subscribe('http.server.request.start', count);
   served = await startServer();
+  const numbered = modelFromOnnx(served.forest.toONNX(), 'a test', ['0', '1', '2']);
+  const put = { method: 'PUT', url: '/v1/models/numbered', payload: numbered, headers: json } as const;
+  assert.equal((await served.app.inject(put)).statusCode, 200);
 });
 after(async () => {
   unsubscribe('http.server.request.start', count);
@@ -62,6 +66,8 @@ const ANSWERED: readonly Ask[] = [
   score({ rows: [row], contributions: false }),
   score({ model: 'small', rows: [small] }, { 'content-type': 'application/json; charset=utf-8' }),
   score({ model: 'small@1', rows: [small], contributions: false }),
+  score({ model: 'small', rows: [{ c: 0.3, a: 0.1, b: 0.2 }, small, { b: 0, c: -0, a: 1e-9 }], contributions: false }),
+  score({ model: 'numbered', rows: [{ 2: 0.3, 0: 0.1, 1: 0.2 }] }),
   score({ rows: [row] }, {
     ...json,
     'x-request-id': 'order-7',
@@ -94,6 +100,9 @@ const ANSWERED: readonly Ask[] = [
 const REFUSED: readonly Ask[] = [
   score({ rows: [{ ...row, colour: 1 }] }),
   score({ rows: [] }),
+  ...[null, 7, 'abc', true, [0.1, 0.2, 0.3], {}].map((bad) => score({ model: 'small', rows: [small, bad] })),
+  score({ model: 'numbered', rows: [[0.1, 0.2, 0.3]] }),
+  score({ rows: [row], contributions: 0 }),
   score({ model: 'none', rows: [small] }),
   score({ rows: [row] }, { 'content-type': 'text/csv' }),
   score({ rows: [row], more: 1 }),
@@ -214,7 +223,7 @@ test('what is refused is refused by the other way, and the connection goes on th
 });
 
 test('requests cut anywhere, or one behind the other, get the same answers in their order', async () => {
-  const mixed = [...ANSWERED, ...REFUSED.slice(0, 4)];
+  const mixed = [...ANSWERED, ...REFUSED.slice(0, 12)];
   const wanted = await Promise.all(mixed.map(expected));
   const seed = Number(process.env['TAPEWATCH_SEED'] ?? 1);
   const which = fc.array(fc.nat(mixed.length - 1), { minLength: 1, maxLength: 5 });
@@ -239,6 +248,22 @@ test('requests cut anywhere, or one behind the other, get the same answers in th
     client.socket.destroy();
   });
   await fc.assert(property, { seed, numRuns: 150 });
+});
+
+test('a row is scored by its names, in whatever order they come, and is an anomaly above the threshold', async () => {
+  const client = new Client(served.url);
+  const rows = [
+    { c: 0.45, a: 0.5, b: 0.55 },
+    { b: 0.001, c: 0.999, a: 0.0015 },
+  ];
+  client.socket.write(bytesOf(score({ model: 'small', rows, contributions: false })));
+  const { items } = JSON.parse((await client.answer()).body.toString()) as { items: object[] };
+  const expected = rows.map(({ a, b, c }, i) => {
+    const its = served.forest.scoreOne(Float64Array.of(a, b, c));
+    return { score: its, forest: its, anomaly: i === 1 };
+  });
+  assert.deepEqual(items, expected);
+  client.socket.destroy();
 });
 
 test('other routes work on a connection that has scored, and scoring on one that has not', async () => {

@@ -3,11 +3,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Artefact } from '../../detection/artefact.ts';
-import type { IsolationForest } from '../../detection/forest/index.ts';
 import { contributionsOf, scoreRow } from '../../detection/score-row.ts';
 import { FEATURES } from '../../detection/surprise/vector.ts';
 import { TapewatchError } from '../../market/error.ts';
-import type { Model } from '../../model/scoring-model.ts';
+import type { Model, ScoringModel } from '../../model/scoring-model.ts';
 import type { ServedModels } from '../../model/served-models.ts';
 import type { FastRoute } from '../fast-path/fast-path.ts';
 import { parse } from '../tensors.ts';
@@ -15,12 +14,13 @@ import { parse } from '../tensors.ts';
 const ROWS_MAX = 4096;
 const ACTIVE = 'active';
 
+const ROWS = { minItems: 1, maxItems: ROWS_MAX };
+
 const example = Object.fromEntries(FEATURES.map((name, i) => [name, i % 5 === 0 ? 8 : 0.5]));
 const ScoreBody = Type.Object(
   {
     rows: Type.Array(Type.Record(Type.String(), Type.Unknown()), {
-      minItems: 1,
-      maxItems: ROWS_MAX,
+      ...ROWS,
       description: `Each row names every feature, in its own unit (the model standardises them): ${FEATURES.join(', ')}`,
     }),
     model: Type.Optional(
@@ -43,7 +43,6 @@ const RowShape = Type.Object({
     }),
   ),
 });
-type Row = Static<typeof RowShape>;
 
 type Models = Pick<ServedModels, 'policy' | 'model' | 'atHand'>;
 type Asked = Static<typeof ScoreBody>;
@@ -62,70 +61,83 @@ export function scoreRoutes(models: Models): FastifyPluginAsyncTypebox {
 
 /** The same for the fast path. */
 export function fastScore(models: Models): FastRoute {
-  const body = Compile(ScoreBody);
+  // To ask the schema of each row costs as much as parsing it. Its names and values are looked at anyway, which leaves lists:
+  // their places are names, too.
+  const { model, contributions } = ScoreBody.properties;
+  const rows = Type.Array(Type.Unknown(), ROWS);
+  const body = Compile(Type.Object({ rows, model, contributions }, { additionalProperties: false }));
   return {
     route: '/v1/score',
     answer(bytes) {
       const asked = parse(bytes);
-      const model = body.Check(asked) ? models.atHand(asked.model ?? ACTIVE) : null;
-      return model && { json: scored(model, asked as Asked), tensors: null };
+      if (!body.Check(asked) || asked.rows.some(Array.isArray)) return null;
+      const its = models.atHand(asked.model ?? ACTIVE);
+      return its && { json: scored(its, asked as Asked), tensors: null };
     },
   };
 }
 
 /** @throws TapewatchError `rows_invalid` that names row and column. */
 function scored(model: Model, { rows, contributions = true }: Asked): string {
-  if (model.kind === 'forest') {
-    const { id, features, forest } = model.scoring;
-    const places = indexOf(features);
-    const items = rows.map((row, i) => byForest(forest, features, valuesOf(row, i, features, places), contributions));
-    return JSON.stringify({ model: id, items });
-  }
-  const { artefact } = model;
-  const items = rows.map((row, i) => byDetector(artefact, valuesOf(row, i, FEATURES, INDEX), contributions));
-  return JSON.stringify({ model: artefact.id, items });
+  const isForest = model.kind === 'forest';
+  const { id } = isForest ? model.scoring : model.artefact;
+  const features = isForest ? model.scoring.features : FEATURES;
+  const places = placesOf(features);
+  const values = new Float64Array(features.length);
+  const items = rows.map((row, i) => {
+    read(row, i, features, places, values);
+    return isForest
+      ? byForest(model.scoring, values, contributions)
+      : byDetector(model.artefact, values, contributions);
+  });
+  return `{"model":"${id}","items":[${items.join(',')}]}`;
 }
 
-function byDetector(artefact: Artefact, values: Float64Array, contributions: boolean): Row {
+function byDetector(artefact: Artefact, values: Float64Array, contributions: boolean): string {
   const { zscores, ...scored } = scoreRow(artefact, values, contributions);
-  return { ...scored, zscores: Object.fromEntries(FEATURES.map((name, f) => [name, zscores[f]!])) } as Row;
+  return JSON.stringify({ ...scored, zscores: Object.fromEntries(FEATURES.map((name, f) => [name, zscores[f]!])) });
 }
 
-const INDEX: ReadonlyMap<string, number> = indexOf(FEATURES);
-
-function byForest(
-  forest: IsolationForest,
-  features: readonly string[],
-  values: Float64Array,
-  contributions: boolean,
-): Row {
+function byForest({ forest, features }: ScoringModel, values: Float64Array, contributions: boolean): string {
   const score = forest.scoreOne(values);
-  const row = { score, forest: score, anomaly: score > forest.threshold };
-  return contributions ? { ...row, contributions: contributionsOf(forest, values, features) } : row;
+  const parts = contributions ? `,"contributions":${JSON.stringify(contributionsOf(forest, values, features))}` : '';
+  return `{"score":${score},"forest":${score},"anomaly":${score > forest.threshold}${parts}}`;
 }
 
-function indexOf(features: readonly string[]): ReadonlyMap<string, number> {
-  return new Map(features.map((name, f) => [name, f]));
+/** Made once a model. */
+const PLACES = new WeakMap<readonly string[], ReadonlyMap<string, number>>();
+
+function placesOf(features: readonly string[]): ReadonlyMap<string, number> {
+  let places = PLACES.get(features);
+  if (!places) {
+    places = new Map(features.map((name, f) => [name, f]));
+    PLACES.set(features, places);
+  }
+  return places;
 }
 
-/** @throws TapewatchError `rows_invalid` that names row and column. */
-function valuesOf(
+/** A row's values into `values`. @throws TapewatchError `rows_invalid` that names row and column. */
+function read(
   row: Readonly<Record<string, unknown>>,
   index: number,
   features: readonly string[],
   places: ReadonlyMap<string, number>,
-): Float64Array {
-  const refuse = (what: string): TapewatchError => new TapewatchError('rows_invalid', `Row ${index}: ${what}.`);
-  const values = new Float64Array(features.length);
-  let found = 0;
-  for (const name of Object.keys(row)) {
-    const place = places.get(name);
-    if (place === undefined) throw refuse(`there is no feature ${name}`);
+  values: Float64Array,
+): void {
+  const names = Object.keys(row);
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i]!;
+    // Mostly in the model's own order.
+    const place = name === features[i] ? i : places.get(name);
+    if (place === undefined) throw refused(index, `there is no feature ${name}`);
     const value = row[name];
-    if (typeof value !== 'number' || !Number.isFinite(value)) throw refuse(`${name} is not a finite number`);
+    if (typeof value !== 'number' || !Number.isFinite(value)) throw refused(index, `${name} is not a finite number`);
     values[place] = value;
-    found++;
   }
-  if (found === features.length) return values;
-  throw refuse(`${features.find((name) => !Object.hasOwn(row, name))} is missing`);
+  if (names.length === features.length) return;
+  throw refused(index, `${features.find((name) => !Object.hasOwn(row, name))} is missing`);
+}
+
+function refused(index: number, what: string): TapewatchError {
+  return new TapewatchError('rows_invalid', `Row ${index}: ${what}.`);
 }
