@@ -131,6 +131,9 @@ test('an activation stands in every partition, counts from its event time on, an
   const rows = { name: 'rows', shape: [1, FEATURES.length], datatype: 'FP64', data: FEATURES.map(() => 1) };
   const inferred = await app.inject({ method: 'POST', url: '/v2/models/active/infer', payload: { inputs: [rows] } });
   assert.equal(inferred.json().model_version, sha256(other));
+  const { versions } = await get('/v2/models/active');
+  assert.deepEqual(versions, [sha256(other)], 'metadata tells the version that infer answers with');
+  assert.deepEqual((await get('/v2/models/mine')).versions, ['1', '2']);
 
   const back = (await activate('mine', { version: 1 })).json();
   assert.equal(back.settings.budget, 7, 'settings that are not asked for stay');

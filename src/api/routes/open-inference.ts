@@ -35,6 +35,7 @@ declare module 'fastify' {
 }
 
 const NOTHING = Buffer.alloc(0);
+const ACTIVE = 'active';
 const INFER = /^\/v2\/models\/([a-z][a-z0-9._-]{0,63})(?:\/versions\/([1-9][0-9]{0,9}))?\/infer$/;
 const name = Type.String({
   pattern: '^[a-z][a-z0-9._-]{0,63}$',
@@ -208,8 +209,13 @@ function inferred(
 
 /** What is in force may have any name: its version is the model's own id. */
 function newest(models: ServedModels, its: string): string {
-  if (its === 'active') return models.policy.artefact.id;
+  if (its === ACTIVE) return models.policy.artefact.id;
   return String(models.versions.findLast((version) => version.name === its)?.version ?? 1);
+}
+
+function versionsOf(models: ServedModels, its: string): string[] {
+  if (its === ACTIVE) return [newest(models, its)];
+  return models.versions.filter((version) => version.name === its).map((version) => String(version.version));
 }
 
 function columnsOf(model: Model): readonly string[] {
@@ -247,12 +253,11 @@ function infer(model: Model, rows: Float64Array): Output[] {
 }
 
 function metadata(models: ServedModels, { name: its, version }: Asked, model: Model): Static<typeof Metadata> {
-  const all = models.versions.filter((each) => each.name === its).map((each) => String(each.version));
   const features = [...columnsOf(model)];
   const outputs = infer(model, new Float64Array(features.length));
   return {
     name: its,
-    versions: version === undefined ? all : [version],
+    versions: version === undefined ? versionsOf(models, its) : [version],
     platform: `tapewatch_${model.kind}`,
     inputs: [{ name: 'rows', datatype: 'FP64', shape: [-1, features.length] }],
     outputs: outputs.map(({ name: output, datatype }) => ({ name: output, datatype, shape: [-1] })),
