@@ -144,10 +144,11 @@ export function answer(
   return { json, tensors };
 }
 
+const list: number[] = [];
 function listOf(values: Output['values']): string {
   if (!(values instanceof Float64Array)) return JSON.stringify(values);
-  const list: number[] = [];
-  for (let i = 0; i < values.length; i++) list.push(values[i]!);
+  for (let i = 0; i < values.length; i++) list[i] = values[i]!;
+  list.length = values.length;
   return JSON.stringify(list);
 }
 
