@@ -18,6 +18,8 @@ export type Measure =
 export interface TapeMeasured {
   readonly path: string;
   readonly trades: number;
+  /** When the first trade was, ms. */
+  readonly from: number;
   /** From the second of the first trade to that of the last, both counted. */
   readonly days: number;
   /** By budget, as text. */
@@ -72,6 +74,7 @@ async function measureTape(path: string, budgets: readonly number[]): Promise<Ta
   return {
     path,
     trades: result.trades,
+    from,
     days: (Math.floor(to / 1000) - Math.floor(from / 1000) + 1) / 86_400,
     anomalies: Object.fromEntries(budgets.map((budget, i) => [String(budget), lists[i]!])),
   };
