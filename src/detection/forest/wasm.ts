@@ -114,24 +114,27 @@ declare const WebAssembly:
   | {
       readonly Memory: new (size: { initial: number }) => Memory;
       readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
-      readonly Instance: new (
-        module: object,
-        imports: { m: { m: Memory } },
-      ) => { exports: { f(...values: number[]): void } };
+      readonly Instance: new (module: object, imports: { m: { m: Memory } }) => { exports: { f: Run } };
     };
 
 const PAGE_BYTES = 65_536;
 
-/** A program in a memory of its own, or null where the engine has none to give: the caller has another way. */
-export function instantiate(
-  program: Program,
+type Run = (...values: number[]) => void;
+
+/** Programs, by name, in a memory of their own; null where the engine has none to give: the caller has another way. */
+export function instantiate<Name extends string>(
+  programs: Readonly<Record<Name, Program>>,
   bytes: number,
-): { readonly memory: ArrayBuffer; readonly run: (...values: number[]) => void } | null {
+): { readonly memory: ArrayBuffer; readonly run: Readonly<Record<Name, Run>> } | null {
   if (typeof WebAssembly === 'undefined') return null;
+  const { Memory, Module, Instance } = WebAssembly;
   try {
-    const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(assemble(program)), { m: { m: memory } });
-    return { memory: memory.buffer, run: exports.f };
+    const memory = new Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
+    const made = Object.entries<Program>(programs).map(([name, program]) => {
+      const { exports } = new Instance(new Module(assemble(program)), { m: { m: memory } });
+      return [name, exports.f];
+    });
+    return { memory: memory.buffer, run: Object.fromEntries(made) as Record<Name, Run> };
   } catch {
     return null;
   }
